@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every setting of Hearth, from one table (configuration.c): INI file, command line, defaults, help,
+ * `hearthd --show-config` with the origin of each value, and hearth.conf.5 come from its rows.
+ *
+ * hearthd writes the effective values to STATE/run/effective.ini; hearth-monitor and hearth-pull,
+ * which start later and may outlive it, read them from there.
+ */
+#ifndef HEARTH_BASE_CONFIGURATION_H
+#define HEARTH_BASE_CONFIGURATION_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* [flavor NAME]: a named size of hardware. */
+struct flavor {
+	char *name;
+	char *pretty_name;
+	int64_t cpu_millis;	     /* 2000 = 2 vCPU */
+	int64_t memory_bytes;
+	int64_t storage_bytes;	     /* ephemeral storage; 0 = no limit */
+	int64_t price_micro_usd_min; /* per minute */
+};
+
+/* [registry HOST]: how a registry is reached. */
+struct registry {
+	char *host;    /* as in image references: "docker.io", "ghcr.io", "host:5000" */
+	char *mirror;  /* "host[:port][/prefix]" or a URL to ask instead; NULL = none */
+	bool is_plain; /* http without TLS, for the registry or, if set, its mirror */
+	char *ca_file; /* extra CA bundle; NULL = the system's */
+};
+
+struct configuration {
+	/* [server] */
+	char *state_dir;
+	char **listen; /* "ADDRESS:PORT", NULL-terminated */
+	char *tls_certificate, *tls_key;
+	char *public_url;   /* NULL: from the request's Host */
+	char *user;	    /* what the HTTP process becomes when started as root */
+	char *operator_name; /* first user, made at first start; NULL: of the one who starts it */
+	char *organization; /* first organization; NULL: none */
+	char *log_level;
+	int64_t max_connections;
+	int64_t idle_timeout_s; /* of a connection that sends or takes nothing */
+	/* [auth] */
+	char *upstream_url; /* unknown tokens are asked there (whoami-v2); NULL: never */
+	int64_t upstream_cache_s;
+	/* [jobs] */
+	int64_t default_timeout_s, max_timeout_s, grace_s;
+	int64_t log_limit_bytes, total_log_bytes;
+	int64_t max_queued; /* per namespace; more is 429 */
+	/* [scheduler] */
+	int64_t cpu_millis, memory_bytes; /* 0 = what the machine has */
+	int64_t max_running;		  /* jobs at once, any size */
+	/* [images] */
+	int64_t image_disk_bytes; /* 0 = no limit */
+	int64_t image_refresh_s;  /* a tag is asked for again after that long */
+	int64_t image_parallel;	  /* layers fetched at once */
+	int64_t layer_max_bytes;  /* of one unpacked layer */
+	char *docker_config;	  /* config.json with registry credentials; NULL = none */
+	char *space_registry;	  /* "registry.hf.space" */
+	/* [container] */
+	char *runtime;	     /* "crun" */
+	char *cgroup_parent; /* "hearth" */
+	int64_t first_id;    /* first host uid of the jobs' ranges, 65536 each */
+	int64_t pids_limit;
+	char *ca_bundle;     /* host file given to jobs as SSL_CERT_FILE and friends; NULL = none */
+	char *http_proxy, *https_proxy, *no_proxy; /* environment of jobs; NULL = unset */
+	bool storage_limits; /* enforce flavor storage */
+	char *seccomp;	     /* "default", "none", or a profile's path */
+	/* [network] */
+	char *network_mode; /* "bridge" or "none" */
+	char *bridge;	    /* "hearth0" */
+	char *subnet;	    /* "10.213.0.0/16" */
+	char *dns;	    /* "auto" or addresses, comma-separated */
+	char *deny;	    /* CIDRs that jobs cannot reach, comma-separated */
+
+	struct flavor *flavors;
+	size_t n_flavors;
+	struct registry *registries;
+	size_t n_registries;
+
+	struct configuration_origin *origins; /* opaque */
+};
+
+/* Defaults only. */
+struct configuration *configuration_new(void);
+void configuration_free(struct configuration *c);
+
+/* Read an INI file. Unknown sections and keys, and bad values, are errors "FILE:LINE: …". */
+int configuration_read_file(struct configuration *c, const char *path, struct error *err);
+/* "section.key=value" as given by `--set`, or by a flag of its own (`--listen`). */
+int configuration_set(struct configuration *c, const char *section, const char *key,
+		      const char *value, const char *origin, struct error *err);
+/* Fill what depends on the machine (CPUs, memory, the flavor cpu-basic) and check combinations. */
+int configuration_finish(struct configuration *c, struct error *err);
+
+/* All effective values as an INI text; with origins as comments when `with_origins`. */
+int configuration_print(const struct configuration *c, bool with_origins, struct buffer *ret);
+/* The reference of all settings, as troff for hearth.conf.5. */
+int configuration_manual(struct buffer *ret);
+
+const struct flavor *configuration_flavor(const struct configuration *c, const char *name);
+const struct registry *configuration_registry(const struct configuration *c, const char *host);
+
+#endif

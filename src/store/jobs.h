@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Jobs, their labels, attempts and events: the rows. What may happen to a job is job/'s business. */
+#ifndef HEARTH_STORE_JOBS_H
+#define HEARTH_STORE_JOBS_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/id.h"
+#include "store/accounts.h"
+#include "store/database.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum job_stage {
+	STAGE_SCHEDULING,
+	STAGE_RUNNING,
+	STAGE_COMPLETED,
+	STAGE_ERROR,
+	STAGE_CANCELED,
+	STAGE_DELETED,
+};
+#define STAGE_COUNT 6
+const char *stage_name(enum job_stage stage);
+int stage_by_name(const char *name); /* any case; -1 if unknown */
+bool stage_is_terminal(enum job_stage stage);
+
+struct job_record {
+	char id[ID_SIZE];
+	char namespace_id[ID_SIZE];
+	char namespace_name[ACCOUNT_NAME_MAX + 1];
+	enum account_type namespace_type;
+	char created_by_id[ID_SIZE];
+	char created_by_name[ACCOUNT_NAME_MAX + 1];
+	int64_t created_ms, started_ms, finished_ms, updated_ms; /* 0: not yet */
+	enum job_stage stage;
+	char *message;	     /* NULL: none */
+	char *cancel_reason; /* NULL: none */
+	int failure_count;
+	int attempts;	    /* as requested */
+	int64_t timeout_s;
+	char *flavor;
+	json_t *spec;	    /* normalized request without secrets: dockerImage|spaceId, command,
+			       arguments, environment, arch, volumes, secretNames … (job/spec.h) */
+	json_t *labels;	    /* object of strings */
+	json_t *initiator;  /* object as in the API */
+	char *image_digest; /* manifest digest of the last attempt; NULL: not resolved yet */
+};
+void job_record_clear(struct job_record *job);
+#define autojob __attribute__((cleanup(job_record_clear)))
+
+struct attempt_record {
+	char job_id[ID_SIZE];
+	int number; /* from 1 */
+	int slot;   /* id range and address of the attempt; unique among live attempts */
+	int64_t created_ms, started_ms, ended_ms; /* 0: not yet */
+	int exit_code;	   /* -1: none */
+	int signal;	   /* 0: none */
+	char outcome[24];  /* "", then "exited", "signaled", "oom", "timeout", "canceled", "failed", "lost" */
+};
+
+/* Inserts job, labels and the first event. `sealed_secrets` may be empty. When `idempotency_key` is
+ * not NULL and the namespace has used it within a day, nothing is inserted and *ret_existing_id is
+ * set to the job it made (E_CONFLICT if `request_hash` differs: "the key was used for another
+ * request"). */
+int jobs_insert(struct database *db, const struct job_record *job, const void *sealed_secrets,
+		size_t sealed_len, const char *idempotency_key, const char *request_hash,
+		char ret_existing_id[ID_SIZE], struct error *err);
+
+bool jobs_find(struct database *db, const char *id, struct job_record *ret);
+void jobs_get_secrets(struct database *db, const char *id, struct buffer *ret_sealed);
+
+struct jobs_query {
+	const char *namespace_id; /* NULL: all */
+	unsigned stage_mask;	  /* 1 << stage; 0: all but DELETED */
+	const char *const *label_keys, *const *label_values;
+	size_t n_labels;
+	const char *before_id;	  /* cursor: only older ones; NULL: from the newest */
+	int limit;
+};
+/* Newest first. */
+void jobs_each(struct database *db, const struct jobs_query *query,
+	       void (*fn)(void *arg, struct job_record *job), void *arg);
+int64_t jobs_count(struct database *db, const struct jobs_query *query);
+
+/* One transaction step each; only job/state.c and job/scheduler.c call these. */
+void jobs_set_stage(struct database *db, const char *id, enum job_stage stage, const char *message,
+		    const char *cancel_reason, int64_t started_ms, int64_t finished_ms,
+		    int failure_count, int64_t now_ms);
+void jobs_set_message(struct database *db, const char *id, const char *message, int64_t now_ms);
+void jobs_set_labels(struct database *db, const char *id, const json_t *labels, int64_t now_ms);
+void jobs_set_image_digest(struct database *db, const char *id, const char *digest);
+
+void attempts_insert(struct database *db, const struct attempt_record *attempt);
+void attempts_set_started(struct database *db, const char *job_id, int number, int64_t started_ms);
+void attempts_set_ended(struct database *db, const struct attempt_record *attempt);
+bool attempts_find_last(struct database *db, const char *job_id, struct attempt_record *ret);
+/* Attempts without an end, oldest first: what recovery looks at. */
+void attempts_each_live(struct database *db, void (*fn)(void *, const struct attempt_record *),
+			void *arg);
+
+/* Events: one row per change, in order for ever. `kind`: "created", "stage", "message", "labels",
+ * "attempt". `data` is a JSON object as text. */
+int64_t events_insert(struct database *db, const char *job_id, const char *kind, const char *data,
+		      int64_t now_ms);
+void events_each(struct database *db, const char *job_id, int64_t after_seq,
+		 void (*fn)(void *, int64_t seq, const char *kind, const char *data, int64_t at_ms),
+		 void *arg);
+
+#endif
