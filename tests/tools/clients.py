@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The official clients, unmodified, from PyPI and npm, each in a folder of its own under .cache/clients."""
+import fcntl
+import os
+import pathlib
+import shutil
+import subprocess
+
+CACHE = pathlib.Path(__file__).resolve().parents[2] / ".cache" / "clients"
+# "newest" is what PyPI gives today; the others are the oldest of each change that a server notices.
+HF_VERSIONS = ["1.3", "1.5", "1.13", "1.21", "newest"]
+
+
+def hf(version):
+    """Path of the `hf` program of that version of huggingface_hub."""
+    folder = CACHE / f"hf-{version}"
+    program = folder / "bin" / "hf"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run(["/usr/bin/python3", "-m", "venv", folder], check=True)
+            wish = "huggingface_hub" if version == "newest" else f"huggingface_hub=={version}.*"
+            subprocess.run([folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", wish], check=True)
+            (folder / "complete").touch()
+    return program
+
+
+def python(version):
+    hf(version)
+    return CACHE / f"hf-{version}" / "bin" / "python"
+
+
+def javascript():
+    """Folder with node_modules/@huggingface/hub, newest."""
+    folder = CACHE / "js"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            (folder / "package.json").write_text('{"private":true}')
+            subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "@huggingface/hub"], cwd=folder, check=True,
+                           env={**os.environ, "npm_config_update_notifier": "false"})
+            (folder / "complete").touch()
+    return folder
