@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON by jansson, made strict on the way in and ASCII on the way out. jansson alone accepts deep
+ * nesting only up to its own limit (2048), which is what its recursion is built for.
+ */
+#include "base/json.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+#define JSON_DEPTH_MAX 64
+
+void json_cleanup(json_t **value)
+{
+	json_decref(*value);
+}
+
+/* Nesting is counted before parsing: a body of brackets must not even reach the parser. */
+static bool is_too_deep(const char *text, size_t len)
+{
+	int depth = 0;
+	bool in_string = false;
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+		if (in_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '[' || c == '{') {
+			if (++depth > JSON_DEPTH_MAX)
+				return true;
+		} else if (c == ']' || c == '}') {
+			depth--;
+		}
+	}
+	return false;
+}
+
+int json_parse(const char *text, size_t len, const char *what, json_t **ret, struct error *err)
+{
+	if (is_too_deep(text, len))
+		return fail(err, E_INVALID, "the %s is nested deeper than %d levels", what,
+		            JSON_DEPTH_MAX);
+	json_error_t why;
+	json_t *value =
+	        json_loadb(text ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	if (!value)
+		return fail(err, E_INVALID, "the %s is not valid JSON: %s (line %d, column %d)",
+		            what, why.text, why.line, why.column);
+	*ret = value;
+	return 0;
+}
+
+int json_read_file(int dir_fd, const char *name, size_t max_bytes, json_t **ret, struct error *err)
+{
+	autobuffer struct buffer text = BUFFER_INIT(max_bytes);
+	if (file_read(dir_fd, name, &text, err) < 0)
+		return -1;
+	if (json_parse(buffer_text(&text), text.len, name, ret, err) < 0) {
+		err->code = E_INTERNAL;
+		return -1;
+	}
+	return 0;
+}
+
+char *json_to_text(const json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+	if (!text)
+		BUG("a JSON value cannot be written");
+	return text;
+}
+
+/*
+ * Length of the well-formed UTF-8 character at `p` (Unicode 15, table 3-7) and its code point.
+ * Otherwise false, and the length is that of the maximal ill-formed part, which becomes one U+FFFD.
+ */
+static bool decode_utf8(const unsigned char *p, size_t len, size_t *ret_len, uint32_t *ret_code)
+{
+	unsigned char lead = p[0];
+	unsigned char low = 0x80, high = 0xbf;
+	size_t want;
+	uint32_t code;
+	*ret_len = 1;
+	if (lead >= 0xc2 && lead <= 0xdf) {
+		want = 2;
+		code = lead & 0x1f;
+	} else if (lead >= 0xe0 && lead <= 0xef) {
+		want = 3;
+		code = lead & 0x0f;
+		low = lead == 0xe0 ? 0xa0 : 0x80;
+		high = lead == 0xed ? 0x9f : 0xbf;
+	} else if (lead >= 0xf0 && lead <= 0xf4) {
+		want = 4;
+		code = lead & 0x07;
+		low = lead == 0xf0 ? 0x90 : 0x80;
+		high = lead == 0xf4 ? 0x8f : 0xbf;
+	} else {
+		return false;
+	}
+	for (size_t i = 1; i < want; i++) {
+		if (i >= len || p[i] < low || p[i] > high)
+			return false;
+		code = code << 6 | (p[i] & 0x3f);
+		*ret_len = i + 1;
+		low = 0x80;
+		high = 0xbf;
+	}
+	*ret_code = code;
+	return true;
+}
+
+static char *put_unit(char *out, uint32_t unit)
+{
+	static const char digits[] = "0123456789abcdef";
+	*out++ = '\\';
+	*out++ = 'u';
+	for (int shift = 12; shift >= 0; shift -= 4)
+		*out++ = digits[(unit >> shift) & 15];
+	return out;
+}
+
+static char *put_code(char *out, uint32_t code)
+{
+	if (code < 0x10000)
+		return put_unit(out, code);
+	code -= 0x10000;
+	return put_unit(put_unit(out, 0xd800 + (code >> 10)), 0xdc00 + (code & 0x3ff));
+}
+
+static char *put_ascii(char *out, unsigned char c)
+{
+	static const char short_names[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
+	                                   ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\'};
+	if (c >= sizeof(short_names) || !short_names[c])
+		return put_unit(out, c);
+	*out++ = '\\';
+	*out++ = short_names[c];
+	return out;
+}
+
+/* Bytes that need nothing done: printable ASCII but for the quote and the backslash. */
+static const bool is_plain[256] = {
+        [' '] = true,
+        ['!'] = true,
+        ['#' ... '['] = true,
+        [']' ... '~'] = true,
+};
+
+int json_escape(struct buffer *ret, const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t before = ret->len;
+	while (len > 0) {
+		size_t run = 0;
+		while (run < len && is_plain[p[run]])
+			run++;
+		/* Two surrogates are the longest form of one character. */
+		if (buffer_reserve(ret, run) < 0)
+			goto full;
+		memcpy(ret->data + ret->len, p, run);
+		ret->len += run;
+		p += run;
+		len -= run;
+		if (len == 0)
+			break;
+		char form[12];
+		char *end;
+		size_t used = 1;
+		uint32_t code = 0xfffd;
+		if (*p < 0x80) {
+			end = put_ascii(form, *p);
+		} else {
+			if (!decode_utf8(p, len, &used, &code))
+				code = 0xfffd;
+			end = put_code(form, code);
+		}
+		if (buffer_add(ret, form, (size_t)(end - form)) < 0)
+			goto full;
+		p += used;
+		len -= used;
+	}
+	if (ret->data)
+		ret->data[ret->len] = '\0';
+	return 0;
+full:
+	ret->len = before;
+	if (ret->data)
+		ret->data[before] = '\0';
+	return -1;
+}
+
+static int read_field(const json_t *value, const struct json_field *field, void *dest,
+                      const char *what, struct error *err)
+{
+	char *place = (char *)dest + field->offset;
+	switch (field->type) {
+	case JSON_FIELD_STRING:
+		if (!json_is_string(value))
+			return fail(err, E_INVALID, "%s: %s must be a string", what, field->name);
+		*(const char **)(void *)place = json_string_value(value);
+		return 0;
+	case JSON_FIELD_INTEGER:
+		if (!json_is_integer(value))
+			return fail(err, E_INVALID, "%s: %s must be an integer", what, field->name);
+		*(int64_t *)(void *)place = json_integer_value(value);
+		return 0;
+	case JSON_FIELD_BOOLEAN:
+		if (!json_is_boolean(value))
+			return fail(err, E_INVALID, "%s: %s must be true or false", what,
+			            field->name);
+		*(bool *)place = json_is_true(value);
+		return 0;
+	case JSON_FIELD_ANY:
+		*(const json_t **)(void *)place = value;
+		return 0;
+	}
+	BUG("field type %d", (int)field->type);
+}
+
+int json_read_fields(json_t *object, const struct json_field *fields, void *dest, const char *what,
+                     struct error *err)
+{
+	if (!json_is_object(object))
+		return fail(err, E_INVALID, "%s must be a JSON object", what);
+	for (; fields->name; fields++) {
+		json_t *value = json_object_get(object, fields->name);
+		if (value && !json_is_null(value)) {
+			if (read_field(value, fields, dest, what, err) < 0)
+				return -1;
+		} else if (fields->required) {
+			return fail(err, E_INVALID, "%s: %s is missing", what, fields->name);
+		}
+	}
+	return 0;
+}
+
+const char *json_get_text(const json_t *object, const char *key, const char *fallback)
+{
+	const json_t *value = json_object_get(object, key);
+	return json_is_string(value) ? json_string_value(value) : fallback;
+}
+
+int64_t json_get_int(const json_t *object, const char *key, int64_t fallback)
+{
+	const json_t *value = json_object_get(object, key);
+	return json_is_integer(value) ? json_integer_value(value) : fallback;
+}
+
+bool json_get_bool(const json_t *object, const char *key, bool fallback)
+{
+	const json_t *value = json_object_get(object, key);
+	return json_is_boolean(value) ? json_is_true(value) : fallback;
+}

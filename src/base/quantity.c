@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Durations, sizes and decimal numbers. All arithmetic is on integers: "1.5h" is exact. */
+#include "base/quantity.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+/* "12.5" as 12 and 500000000; `*text` goes on to what follows. */
+static bool parse_decimal(const char **text, int64_t *ret_whole, int64_t *ret_nano)
+{
+	const char *p = *text;
+	int64_t whole = 0, nano = 0;
+	if (!isdigit((unsigned char)*p))
+		return false;
+	for (; isdigit((unsigned char)*p); p++)
+		if (__builtin_mul_overflow(whole, 10, &whole) ||
+		    __builtin_add_overflow(whole, *p - '0', &whole))
+			return false;
+	if (*p == '.') {
+		int64_t unit = 100000000;
+		if (!isdigit((unsigned char)*++p))
+			return false;
+		for (; isdigit((unsigned char)*p); p++, unit /= 10)
+			nano += (*p - '0') * unit;
+	}
+	*text = p;
+	*ret_whole = whole;
+	*ret_nano = nano;
+	return true;
+}
+
+static bool parse_scaled(const char *text, const struct unit *units, int64_t *ret)
+{
+	int64_t whole, nano, value;
+	while (*text == ' ')
+		text++;
+	if (!parse_decimal(&text, &whole, &nano))
+		return false;
+	while (*text == ' ')
+		text++;
+	for (; units->name; units++) {
+		if (strcasecmp(text, units->name) != 0)
+			continue;
+		if (__builtin_mul_overflow(whole, units->factor, &value))
+			return false;
+		__int128 part = (__int128)nano * units->factor / 1000000000;
+		return !__builtin_add_overflow(value, (int64_t)part, ret);
+	}
+	return false;
+}
+
+int quantity_parse_seconds(const char *text, const char *what, int64_t *ret, struct error *err)
+{
+	static const struct unit units[] = {
+	        {"", 1},     {"s", 1},     {"sec", 1},    {"m", 60}, {"min", 60},
+	        {"h", 3600}, {"d", 86400}, {"w", 604800}, {NULL, 0},
+	};
+	int64_t value;
+	if (!parse_scaled(text, units, &value))
+		return fail(
+		        err, E_INVALID,
+		        "%s: \"%.60s\" is not a duration; write for example 90, 30m, 1.5h or 2d",
+		        what, text);
+	*ret = value;
+	return 0;
+}
+
+int quantity_parse_bytes(const char *text, const char *what, int64_t *ret, struct error *err)
+{
+	static const struct unit units[] = {
+	        {"", 1},
+	        {"B", 1},
+	        {"K", 1LL << 10},
+	        {"M", 1LL << 20},
+	        {"G", 1LL << 30},
+	        {"T", 1LL << 40},
+	        {"Ki", 1LL << 10},
+	        {"Mi", 1LL << 20},
+	        {"Gi", 1LL << 30},
+	        {"Ti", 1LL << 40},
+	        {"KiB", 1LL << 10},
+	        {"MiB", 1LL << 20},
+	        {"GiB", 1LL << 30},
+	        {"TiB", 1LL << 40},
+	        {"KB", 1000LL},
+	        {"MB", 1000000LL},
+	        {"GB", 1000000000LL},
+	        {"TB", 1000000000000LL},
+	        {NULL, 0},
+	};
+	int64_t value;
+	if (!parse_scaled(text, units, &value))
+		return fail(err, E_INVALID,
+		            "%s: \"%.60s\" is not a size; write for example 512M, 16G or 1.5T",
+		            what, text);
+	*ret = value;
+	return 0;
+}
+
+int quantity_parse_millis(const char *text, const char *what, int64_t *ret, struct error *err)
+{
+	static const struct unit units[] = {{"", 1000}, {NULL, 0}};
+	int64_t value;
+	if (!parse_scaled(text, units, &value))
+		return fail(err, E_INVALID,
+		            "%s: \"%.60s\" is not a number; write for example 2 or 0.5", what,
+		            text);
+	*ret = value;
+	return 0;
+}
+
+char *quantity_format_bytes(int64_t bytes, char text[QUANTITY_TEXT_SIZE])
+{
+	static const char *const names[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	if (bytes < 1024) {
+		(void)snprintf(text, QUANTITY_TEXT_SIZE, "%lld B", (long long)bytes);
+		return text;
+	}
+	size_t i = 0;
+	int64_t unit = 1024;
+	while (i + 1 < sizeof(names) / sizeof(names[0]) && bytes / 1024 >= unit) {
+		unit *= 1024;
+		i++;
+	}
+	int64_t tenths = (int64_t)(((__int128)bytes * 10 + unit / 2) / unit);
+	if (tenths % 10 == 0 || tenths >= 1000)
+		(void)snprintf(text, QUANTITY_TEXT_SIZE, "%lld %s",
+		               (long long)((tenths + (tenths % 10 ? 5 : 0)) / 10), names[i]);
+	else
+		(void)snprintf(text, QUANTITY_TEXT_SIZE, "%lld.%lld %s", (long long)(tenths / 10),
+		               (long long)(tenths % 10), names[i]);
+	return text;
+}
+
+char *quantity_format_duration(int64_t seconds, char text[QUANTITY_TEXT_SIZE])
+{
+	static const struct unit units[] = {{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}};
+	if (seconds < 0)
+		seconds = 0;
+	size_t i = 0;
+	while (i < 3 && seconds < units[i].factor)
+		i++;
+	long long high = (long long)(seconds / units[i].factor);
+	if (i == 3) {
+		(void)snprintf(text, QUANTITY_TEXT_SIZE, "%llds", high);
+		return text;
+	}
+	long long low = (long long)(seconds % units[i].factor / units[i + 1].factor);
+	(void)snprintf(text, QUANTITY_TEXT_SIZE, "%lld%s %lld%s", high, units[i].name, low,
+	               units[i + 1].name);
+	return text;
+}
