@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every handler of the route table (routes.c), by the file it lives in. `context` is the struct api. */
+#ifndef HEARTH_API_HANDLERS_H
+#define HEARTH_API_HANDLERS_H
+
+#include "net/http_server.h"
+
+/* jobs.c */
+void jobs_inspect(struct http_request *request, void *context);
+void jobs_cancel(struct http_request *request, void *context);
+void jobs_duplicate(struct http_request *request, void *context);
+void jobs_put_labels(struct http_request *request, void *context);
+void jobs_auth_check(struct http_request *request, void *context);
+void jobs_auth_check_job(struct http_request *request, void *context);
+
+/* jobs_create.c, jobs_list.c */
+void jobs_create(struct http_request *request, void *context);
+void jobs_list(struct http_request *request, void *context);
+void jobs_count_matching(struct http_request *request, void *context);
+
+/* logs.c, metrics_stream.c, events_stream.c */
+void logs_follow(struct http_request *request, void *context);
+void metrics_stream_follow(struct http_request *request, void *context);
+void events_stream_follow(struct http_request *request, void *context);
+
+/* hardware.c, whoami.c */
+void hardware_list(struct http_request *request, void *context);
+void whoami_show(struct http_request *request, void *context);
+void whoami_agent_harnesses(struct http_request *request, void *context);
+
+/* images.c, images_pull.c */
+void images_list(struct http_request *request, void *context);
+void images_inspect(struct http_request *request, void *context);
+void images_import(struct http_request *request, void *context);
+void images_remove(struct http_request *request, void *context);
+void images_prune(struct http_request *request, void *context);
+void images_pull(struct http_request *request, void *context);
+
+/* admin_accounts.c, admin_tokens.c */
+void admin_users_list(struct http_request *request, void *context);
+void admin_users_create(struct http_request *request, void *context);
+void admin_users_remove(struct http_request *request, void *context);
+void admin_orgs_list(struct http_request *request, void *context);
+void admin_orgs_create(struct http_request *request, void *context);
+void admin_orgs_remove(struct http_request *request, void *context);
+void admin_members_list(struct http_request *request, void *context);
+void admin_members_set(struct http_request *request, void *context);
+void admin_members_remove(struct http_request *request, void *context);
+void admin_tokens_list(struct http_request *request, void *context);
+void admin_tokens_create(struct http_request *request, void *context);
+void admin_tokens_revoke(struct http_request *request, void *context);
+
+/* not_built.c */
+void not_built_schedules(struct http_request *request, void *context);
+void not_built_webhooks(struct http_request *request, void *context);
+void not_built_buckets(struct http_request *request, void *context);
+void not_built_expose(struct http_request *request, void *context);
+void not_built_billing(struct http_request *request, void *context);
+void not_built_repositories(struct http_request *request, void *context);
+void not_built_device_login(struct http_request *request, void *context);
+
+/* monitoring.c, openapi.c, pages.c */
+void monitoring_health(struct http_request *request, void *context);
+void monitoring_metrics(struct http_request *request, void *context);
+void openapi_show(struct http_request *request, void *context);
+void pages_home(struct http_request *request, void *context);
+void pages_tokens(struct http_request *request, void *context);
+void pages_job(struct http_request *request, void *context);
+void pages_avatar(struct http_request *request, void *context);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one table of what Hearth answers over HTTP. Each row carries who may call it and what it
+ * means, so that the check of rights and /openapi.json cannot drift from the code. To add a route:
+ * one row here, one prototype in handlers.h, one function in the file of the resource.
+ */
+#include "api/api.h"
+#include "api/handlers.h"
+#include "api/routes.h"
+
+#define KIB ((int64_t)1024)
+#define JOB_BODY_MAX (4 * 1024 * KIB) /* hub-jobs-api, section 11, row 39 */
+#define SMALL_BODY_MAX (64 * KIB)
+
+static const struct route_query list_query[] = {
+	{"stage", "Only jobs in this stage; several: in any of them", "string", true},
+	{"label", "key=value (the value may be empty); several: all of them", "string", true},
+	{"cursor", "Where to go on; from the Link header of the page before", "string", false},
+	{"limit", "Jobs per page, 1 to 1000, default 100 (an extension of Hearth)", "integer", false},
+	{0}};
+static const struct route_query count_query[] = {
+	{"stage", "Only jobs in this stage; several: in any of them", "string", true},
+	{"label", "key=value; several: all of them", "string", true},
+	{0}};
+static const struct route_query logs_query[] = {
+	{"tail", "Begin with the last N lines; absent: with the first line", "integer", false}, {0}};
+static const struct route_query import_query[] = {
+	{"reference", "The name that the image gets, as in `hf jobs run NAME`", "string", false}, {0}};
+static const struct route_query pull_query[] = {
+	{"reference", "The image to pull, when the body does not name one", "string", false}, {0}};
+
+#define JOB "/api/jobs/{ns}/{id}"
+#define ROW(method_, pattern_, handler_, max_body_, ...)                                           \
+	{.method = (method_), .pattern = (pattern_), .handler = (handler_),                        \
+	 .max_body = (max_body_), .more = &(const struct route_doc){__VA_ARGS__}}
+#define SPOOLED_ROW(method_, pattern_, handler_, ...)                                              \
+	{.method = (method_), .pattern = (pattern_), .handler = (handler_), .max_body = -1,        \
+	 .spool = true, .more = &(const struct route_doc){__VA_ARGS__}}
+
+/* clang-format off */
+static const struct http_route routes[] = {
+	/* Jobs */
+	ROW("GET", "/api/jobs/hardware", hardware_list, 0,
+		RIGHT_ANONYMOUS, "jobs", "List the flavors of hardware, with prices per minute", .answer = "HardwareList"),
+	ROW("POST", "/api/jobs/{ns}", jobs_create, JOB_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "jobs", "Submit a job; the answer means that it is on disk",
+		.description = "With the header Idempotency-Key (or the label hearth.idempotency-key) a repeated submission "
+			"answers with the job that the first one made; the same key with another request is 409.",
+		.body = "JobRequest", .answer = "Job"),
+	ROW("GET", "/api/jobs/{ns}", jobs_list, 0,
+		RIGHT_NAMESPACE_READ, "jobs", "List jobs, newest first; the header Link names the next page",
+		.query = list_query, .answer = "JobList"),
+	ROW("GET", "/api/jobs/{ns}/count", jobs_count_matching, 0,
+		RIGHT_NAMESPACE_READ, "jobs", "Count jobs", .query = count_query, .answer = "Count"),
+	ROW("POST", "/api/jobs/{ns}/auth-check/read", jobs_auth_check, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_READ, "jobs", "May the caller read jobs of the namespace?", .answer = "AuthCheck"),
+	ROW("POST", "/api/jobs/{ns}/auth-check/write", jobs_auth_check, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "jobs", "May the caller write jobs of the namespace?", .answer = "AuthCheck"),
+	ROW("GET", JOB, jobs_inspect, 0,
+		RIGHT_NAMESPACE_READ, "jobs", "Show one job", .answer = "Job"),
+	ROW("POST", JOB "/cancel", jobs_cancel, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "jobs", "Cancel a job; one that has ended stays as it is", .answer = "Job"),
+	ROW("POST", JOB "/duplicate", jobs_duplicate, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "jobs", "Submit the same job again, secrets included", .answer = "Job"),
+	ROW("PUT", JOB "/labels", jobs_put_labels, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "jobs", "Replace all labels of a job", .body = "LabelsRequest", .answer = "Job"),
+	ROW("PUT", JOB "/expose", not_built_expose, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "jobs", "Not built yet: change the exposed ports", .status = "501"),
+	ROW("POST", JOB "/auth-check/read", jobs_auth_check_job, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_READ, "jobs", "May the caller read this job?", .answer = "AuthCheck"),
+	ROW("POST", JOB "/auth-check/write", jobs_auth_check_job, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "jobs", "May the caller write this job?", .answer = "AuthCheck"),
+	ROW("GET", JOB "/logs", logs_follow, 0,
+		RIGHT_NAMESPACE_READ, "jobs", "Follow the log as server-sent events; ends when the job has ended",
+		.query = logs_query, .answer = "text/event-stream"),
+	ROW("GET", JOB "/metrics", metrics_stream_follow, 0,
+		RIGHT_NAMESPACE_READ, "jobs", "Follow CPU, memory and network use, once a second, as server-sent events",
+		.answer = "text/event-stream"),
+	ROW("GET", JOB "/events", events_stream_follow, 0,
+		RIGHT_NAMESPACE_READ, "jobs", "Follow the state of a job as server-sent events", .answer = "text/event-stream"),
+
+	/* Who is who */
+	ROW("GET", "/api/whoami-v2", whoami_show, 0,
+		RIGHT_USER, "accounts", "Show the user and the organizations behind the token", .answer = "WhoAmI"),
+	ROW("GET", "/api/agent-harnesses", whoami_agent_harnesses, 0,
+		RIGHT_ANONYMOUS, "accounts", "What the Python client asks first; always empty"),
+
+	/* Images */
+	ROW("GET", "/api/images", images_list, 0,
+		RIGHT_IMAGE_READ, "images", "List the images of the store", .answer = "ImageList"),
+	ROW("POST", "/api/images/pull", images_pull, SMALL_BODY_MAX,
+		RIGHT_IMAGE_PULL, "images", "Pull an image, showing progress as lines of JSON",
+		.description = "Each line is one object: {\"status\":\"progress\",\"message\":TEXT} any number of times, then exactly "
+			"one of {\"status\":\"done\",\"image\":IMAGE} and {\"status\":\"error\",\"code\":TEXT,\"error\":TEXT}. Empty "
+			"lines keep the connection alive.",
+		.query = pull_query, .body = "PullRequest", .answer = "application/x-ndjson"),
+	SPOOLED_ROW("POST", "/api/images/import", images_import,
+		RIGHT_OPERATOR, "images", "Import an OCI layout, a `docker save` archive or a root file system tar",
+		.query = import_query, .body = "application/octet-stream", .answer = "Image"),
+	ROW("POST", "/api/images/prune", images_prune, SMALL_BODY_MAX,
+		RIGHT_OPERATOR, "images", "Remove images that no job uses, least recently used first",
+		.body = "PruneRequest", .answer = "Removed"),
+	ROW("GET", "/api/images/{reference...}", images_inspect, 0,
+		RIGHT_IMAGE_READ, "images", "Show one image", .answer = "Image"),
+	ROW("DELETE", "/api/images/{reference...}", images_remove, SMALL_BODY_MAX,
+		RIGHT_OPERATOR, "images", "Remove an image", .answer = "Removed"),
+
+	/* Administration, over the Unix socket only */
+	ROW("GET", "/admin/users", admin_users_list, 0,
+		RIGHT_ADMIN, "admin", "List users", .answer = "AccountList"),
+	ROW("POST", "/admin/users", admin_users_create, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Create a user", .body = "NameRequest", .answer = "Account"),
+	ROW("DELETE", "/admin/users/{name}", admin_users_remove, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Remove a user with their tokens"),
+	ROW("GET", "/admin/users/{name}/tokens", admin_tokens_list, 0,
+		RIGHT_ADMIN, "admin", "List the tokens of a user", .answer = "TokenList"),
+	ROW("POST", "/admin/users/{name}/tokens", admin_tokens_create, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Create a token; its text is shown this once", .body = "TokenRequest", .answer = "NewToken"),
+	ROW("DELETE", "/admin/users/{name}/tokens/{token}", admin_tokens_revoke, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Revoke a token, by name or id"),
+	ROW("GET", "/admin/orgs", admin_orgs_list, 0,
+		RIGHT_ADMIN, "admin", "List organizations", .answer = "AccountList"),
+	ROW("POST", "/admin/orgs", admin_orgs_create, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Create an organization", .body = "NameRequest", .answer = "Account"),
+	ROW("DELETE", "/admin/orgs/{name}", admin_orgs_remove, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Remove an organization"),
+	ROW("GET", "/admin/orgs/{name}/members", admin_members_list, 0,
+		RIGHT_ADMIN, "admin", "List the members of an organization", .answer = "MemberList"),
+	ROW("PUT", "/admin/orgs/{name}/members/{user}", admin_members_set, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Add a member, or change the role", .body = "RoleRequest", .answer = "Member"),
+	ROW("DELETE", "/admin/orgs/{name}/members/{user}", admin_members_remove, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Remove a member"),
+
+	/* Families of the Hub that this version does not have */
+	ROW("GET", "/api/scheduled-jobs/{rest...}", not_built_schedules, 0,
+		RIGHT_USER, "not built yet", "Schedules", .status = "501"),
+	ROW("POST", "/api/scheduled-jobs/{rest...}", not_built_schedules, JOB_BODY_MAX,
+		RIGHT_USER, "not built yet", "Schedules", .status = "501"),
+	ROW("PUT", "/api/scheduled-jobs/{rest...}", not_built_schedules, JOB_BODY_MAX,
+		RIGHT_USER, "not built yet", "Schedules", .status = "501"),
+	ROW("DELETE", "/api/scheduled-jobs/{rest...}", not_built_schedules, SMALL_BODY_MAX,
+		RIGHT_USER, "not built yet", "Schedules", .status = "501"),
+	ROW("GET", "/api/settings/webhooks", not_built_webhooks, 0,
+		RIGHT_USER, "not built yet", "Webhooks", .status = "501"),
+	ROW("POST", "/api/settings/webhooks", not_built_webhooks, JOB_BODY_MAX,
+		RIGHT_USER, "not built yet", "Webhooks", .status = "501"),
+	ROW("GET", "/api/settings/webhooks/{rest...}", not_built_webhooks, 0,
+		RIGHT_USER, "not built yet", "Webhooks", .status = "501"),
+	ROW("POST", "/api/settings/webhooks/{rest...}", not_built_webhooks, JOB_BODY_MAX,
+		RIGHT_USER, "not built yet", "Webhooks", .status = "501"),
+	ROW("DELETE", "/api/settings/webhooks/{rest...}", not_built_webhooks, SMALL_BODY_MAX,
+		RIGHT_USER, "not built yet", "Webhooks", .status = "501"),
+	ROW("GET", "/api/settings/billing/usage/jobs", not_built_billing, 0,
+		RIGHT_USER, "not built yet", "Usage and cost of jobs", .status = "501"),
+	ROW("GET", "/api/buckets/{rest...}", not_built_buckets, 0,
+		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
+	ROW("POST", "/api/buckets/{rest...}", not_built_buckets, JOB_BODY_MAX,
+		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
+	ROW("PUT", "/api/buckets/{rest...}", not_built_buckets, JOB_BODY_MAX,
+		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
+	ROW("DELETE", "/api/buckets/{rest...}", not_built_buckets, SMALL_BODY_MAX,
+		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
+	ROW("GET", "/buckets/{rest...}", not_built_buckets, 0,
+		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
+	ROW("POST", "/api/repos/move", not_built_buckets, JOB_BODY_MAX,
+		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
+	ROW("POST", "/api/repos/create", not_built_repositories, JOB_BODY_MAX,
+		RIGHT_USER, "not built yet", "Repositories are not part of Hearth", .status = "404"),
+	ROW("POST", "/oauth/device", not_built_device_login, SMALL_BODY_MAX,
+		RIGHT_ANONYMOUS, "not built yet", "Browser login", .status = "404"),
+	ROW("POST", "/oauth/token", not_built_device_login, SMALL_BODY_MAX,
+		RIGHT_ANONYMOUS, "not built yet", "Browser login", .status = "404"),
+
+	/* For operators and people */
+	ROW("GET", "/healthz", monitoring_health, 0,
+		RIGHT_ANONYMOUS, "server", "Is the server alive?", .answer = "Health"),
+	ROW("GET", "/metrics", monitoring_metrics, 0,
+		RIGHT_ANONYMOUS, "server", "Counters for Prometheus; totals only, nothing of a single job or user",
+		.answer = "text/plain"),
+	ROW("GET", "/openapi.json", openapi_show, 0,
+		RIGHT_ANONYMOUS, "server", "This description"),
+	ROW("GET", "/", pages_home, 0,
+		RIGHT_ANONYMOUS, "pages", "What this server is", .answer = "text/html"),
+	ROW("GET", "/settings/tokens", pages_tokens, 0,
+		RIGHT_ANONYMOUS, "pages", "How tokens are made", .answer = "text/plain"),
+	ROW("GET", "/jobs/{ns}/{id}", pages_job, 0,
+		RIGHT_ANONYMOUS, "pages", "How to look at a job; says nothing about it", .answer = "text/html"),
+	ROW("GET", "/avatars/{file}", pages_avatar, 0,
+		RIGHT_ANONYMOUS, "pages", "A picture for any name", .answer = "image/svg+xml"),
+	{0},
+};
+/* clang-format on */
+
+const struct http_route *api_routes(void)
+{
+	return routes;
+}
