@@ -206,6 +206,18 @@ class Server:
         lines = [json.loads(line[6:])["data"] for line in answer.content.decode("ascii").split("\n") if line.startswith("data: {")]
         return [line for line in lines if not line.startswith("===== Job started")]
 
+    def log_lines_now(self, job_id, seconds=1.0):
+        """What a running job has logged so far: reads until `seconds` of silence."""
+        lines = []
+        try:
+            answer = self.call("GET", f"/api/jobs/alice/{job_id}/logs", stream=True, timeout=seconds)
+            for line in answer.iter_lines(chunk_size=1):
+                if line.startswith(b"data: {") and b"===== Job started" not in line:
+                    lines.append(json.loads(line[6:])["data"])
+        except requests.RequestException:
+            pass
+        return lines
+
     # Programs
     def environment(self, home=None, **more):
         home = home or self.state.with_name(self.state.name + ".home")
