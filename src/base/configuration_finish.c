@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What depends on the machine, and what settings must agree on. */
+#include "base/configuration.h"
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "base/quantity.h"
+
+#include <arpa/inet.h>
+#include <sched.h>
+#include <string.h>
+
+#define GIB (1024LL * 1024 * 1024)
+#define IDS_PER_JOB 65536
+#define LAST_ID 4294901760LL
+
+/* The CPU flavors of the Hub (hub-jobs-api 2.10). */
+static const struct flavor hub_flavors[] = {
+        {(char *)"cpu-basic", (char *)"CPU Basic", 2000, 16 * GIB, 50 * GIB, 167},
+        {(char *)"cpu-upgrade", (char *)"CPU Upgrade", 8000, 32 * GIB, 50 * GIB, 500},
+        {(char *)"cpu-xl", (char *)"CPU XL", 16000, 124 * GIB, 1000 * GIB, 16667},
+        {(char *)"cpu-performance", (char *)"CPU Performance", 32000, 256 * GIB, 1024 * GIB, 31667},
+};
+#define HUB_FLAVOR_COUNT (sizeof(hub_flavors) / sizeof(hub_flavors[0]))
+
+static void measure_machine(struct configuration *c)
+{
+	cpu_set_t cpus;
+	if (c->cpu_millis == 0) {
+		long count = sched_getaffinity(0, sizeof(cpus), &cpus) == 0
+		                     ? CPU_COUNT(&cpus)
+		                     : sysconf(_SC_NPROCESSORS_ONLN);
+		c->cpu_millis = (count > 0 ? count : 1) * 1000;
+	}
+	if (c->memory_bytes == 0)
+		c->memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The Hub's flavors come first, unless configured. The first of them is every client's default: it
+ * is always there, on a small machine smaller. */
+static void add_hub_flavors(struct configuration *c)
+{
+	struct flavor *all = xcalloc(c->n_flavors + HUB_FLAVOR_COUNT, sizeof(*all));
+	size_t n = 0;
+	for (size_t i = 0; i < HUB_FLAVOR_COUNT; i++) {
+		struct flavor flavor = hub_flavors[i];
+		if (configuration_flavor(c, flavor.name))
+			continue;
+		if (i > 0 &&
+		    (flavor.cpu_millis > c->cpu_millis || flavor.memory_bytes > c->memory_bytes))
+			continue;
+		flavor.cpu_millis = smaller(flavor.cpu_millis, c->cpu_millis);
+		flavor.memory_bytes = smaller(flavor.memory_bytes, c->memory_bytes);
+		flavor.name = xstrdup(flavor.name);
+		flavor.pretty_name = xstrdup(flavor.pretty_name);
+		all[n++] = flavor;
+	}
+	if (c->n_flavors)
+		memcpy(all + n, c->flavors, c->n_flavors * sizeof(*all));
+	free(c->flavors);
+	c->flavors = all;
+	c->n_flavors += n;
+}
+
+static int check_flavors(struct configuration *c, struct error *err)
+{
+	for (size_t i = 0; i < c->n_flavors; i++) {
+		struct flavor *f = &c->flavors[i];
+		char have[QUANTITY_TEXT_SIZE];
+		if (f->cpu_millis <= 0 || f->memory_bytes <= 0)
+			return fail(err, E_INVALID, "[flavor %s]: %s is missing", f->name,
+			            f->cpu_millis <= 0 ? "vcpu" : "memory");
+		if (f->cpu_millis > c->cpu_millis)
+			return fail(
+			        err, E_INVALID,
+			        "[flavor %s]: vcpu is more than the %lld.%03lld that [scheduler] "
+			        "cpu allows, so such a job could never run",
+			        f->name, (long long)c->cpu_millis / 1000,
+			        (long long)c->cpu_millis % 1000);
+		if (f->memory_bytes > c->memory_bytes)
+			return fail(
+			        err, E_INVALID,
+			        "[flavor %s]: memory is more than the %s that [scheduler] memory "
+			        "allows, so such a job could never run",
+			        f->name, quantity_format_bytes(c->memory_bytes, have));
+		if (!f->pretty_name)
+			f->pretty_name = xstrdup(f->name);
+	}
+	return 0;
+}
+
+static int check_url(char *url, const char *what, struct error *err)
+{
+	if (!url)
+		return 0;
+	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+		return fail(err, E_INVALID, "%s: \"%.80s\" must begin with http:// or https://",
+		            what, url);
+	for (size_t len = strlen(url); len > 0 && url[len - 1] == '/'; len--)
+		url[len - 1] = '\0';
+	return 0;
+}
+
+static int check_subnet(const char *subnet, struct error *err)
+{
+	size_t len = subnet ? strcspn(subnet, "/") : 0;
+	autofree char *address = xstrndup(subnet ? subnet : "", len);
+	struct in_addr parsed;
+	int bits = subnet && subnet[len] ? atoi(subnet + len + 1) : 0;
+	if (inet_pton(AF_INET, address, &parsed) != 1 || bits < 8 || bits > 30)
+		return fail(
+		        err, E_INVALID,
+		        "[network] subnet: \"%.60s\" is not an IPv4 network such as 10.213.0.0/16",
+		        subnet ? subnet : "");
+	return 0;
+}
+
+static int check_required(const struct configuration *c, struct error *err)
+{
+	const struct {
+		const char *name, *value;
+	} rows[] = {
+	        {"[server] state_dir", c->state_dir},
+	        {"[server] user", c->user},
+	        {"[images] space_registry", c->space_registry},
+	        {"[container] runtime", c->runtime},
+	        {"[container] cgroup_parent", c->cgroup_parent},
+	        {"[container] seccomp", c->seccomp},
+	        {"[network] bridge", c->bridge},
+	        {"[network] dns", c->dns},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!rows[i].value)
+			return fail(err, E_INVALID, "%s must not be empty", rows[i].name);
+	if (!c->listen || !c->listen[0])
+		return fail(err, E_INVALID, "[server] listen must name at least one address");
+	if (strlen(c->bridge) > 15)
+		return fail(err, E_INVALID, "[network] bridge: a name has at most 15 characters");
+	return 0;
+}
+
+int configuration_finish(struct configuration *c, struct error *err)
+{
+	measure_machine(c);
+	add_hub_flavors(c);
+	if (check_required(c, err) < 0 || check_flavors(c, err) < 0 ||
+	    check_url(c->public_url, "[server] public_url", err) < 0 ||
+	    check_url(c->upstream_url, "[auth] upstream_url", err) < 0 ||
+	    check_subnet(c->subnet, err) < 0)
+		return -1;
+	if (!c->tls_certificate != !c->tls_key)
+		return fail(err, E_INVALID,
+		            "[server] tls_certificate and tls_key need each other: %s is missing",
+		            c->tls_key ? "tls_certificate" : "tls_key");
+	if (c->default_timeout_s > c->max_timeout_s)
+		return fail(err, E_INVALID,
+		            "[jobs] default_timeout must not be longer than max_timeout");
+	if (c->first_id + c->max_running * IDS_PER_JOB > LAST_ID)
+		return fail(
+		        err, E_INVALID,
+		        "[container] first_id: there is no room for max_running = %lld ranges of "
+		        "65536 ids above it",
+		        (long long)c->max_running);
+	return 0;
+}
