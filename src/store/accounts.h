@@ -39,10 +39,6 @@ enum account_role role_by_name(const char *name); /* ROLE_NONE if unknown */
 /* E_INVALID for a bad or reserved name ("hardware", "me", …), E_CONFLICT if it exists. */
 int accounts_create(struct database *db, const char *name, enum account_type type,
 		    struct account *ret, struct error *err);
-/* An account that the upstream Hub knows: made or refreshed under the upstream's id. E_CONFLICT when a
- * local account has the name. */
-int accounts_put_external(struct database *db, const char *id, const char *name,
-			  enum account_type type, struct account *ret, struct error *err);
 /* The external account (of the upstream Hub) with that name, made if there is none. E_CONFLICT when a
  * local account, or one of the other type, has the name: the upstream never takes over ours. */
 int accounts_adopt(struct database *db, const char *name, enum account_type type,

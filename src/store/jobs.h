@@ -58,7 +58,7 @@ struct attempt_record {
 	int64_t created_ms, started_ms, ended_ms; /* 0: not yet */
 	int exit_code;	   /* -1: none */
 	int signal;	   /* 0: none */
-	char outcome[24];  /* "", then "exited", "signaled", "oom", "timeout", "canceled", "failed", "lost" */
+	char outcome[24];  /* "", then outcome_name() of container/attempt_folder.h */
 };
 
 /* Inserts job, labels and the first event. `sealed_secrets` may be empty. When `idempotency_key` is
@@ -69,6 +69,10 @@ int jobs_insert(struct database *db, const struct job_record *job, const void *s
 		size_t sealed_len, const char *idempotency_key, const char *request_hash,
 		char ret_existing_id[ID_SIZE], struct error *err);
 
+/* The job that this key made within a day, without inserting anything: *ret_id is "" if there is none.
+ * E_CONFLICT as above. */
+int jobs_find_by_key(struct database *db, const char *namespace_id, const char *idempotency_key,
+		     const char *request_hash, char ret_id[ID_SIZE], struct error *err);
 bool jobs_find(struct database *db, const char *id, struct job_record *ret);
 void jobs_get_secrets(struct database *db, const char *id, struct buffer *ret_sealed);
 
@@ -84,6 +88,17 @@ struct jobs_query {
 void jobs_each(struct database *db, const struct jobs_query *query,
 	       void (*fn)(void *arg, struct job_record *job), void *arg);
 int64_t jobs_count(struct database *db, const struct jobs_query *query);
+
+/* Jobs that are not over and have no live attempt, in the order of their arrival: the queue after a
+ * restart. Reads short rows only. */
+struct job_waiting {
+	char id[ID_SIZE];
+	char namespace_id[ID_SIZE];
+	char flavor[64];
+	int last_number; /* of their last attempt; 0: none yet */
+};
+void jobs_each_waiting(struct database *db, void (*fn)(void *, const struct job_waiting *),
+		       void *arg);
 
 /* One transaction step each; only job/state.c and job/scheduler.c call these. */
 void jobs_set_stage(struct database *db, const char *id, enum job_stage stage, const char *message,
@@ -101,8 +116,12 @@ bool attempts_find_last(struct database *db, const char *job_id, struct attempt_
 void attempts_each_live(struct database *db, void (*fn)(void *, const struct attempt_record *),
 			void *arg);
 
-/* Events: one row per change, in order for ever. `kind`: "created", "stage", "message", "labels",
- * "attempt". `data` is a JSON object as text. */
+/* Events: one row per change, in order for ever. `data` is a JSON object as text:
+ *   created  {"stage":"SCHEDULING"}
+ *   stage    {"stage":…,"message":…|null,"failureCount":…,"cancelReason":… if any}
+ *   labels   {"labels":{…}}
+ *   attempt  {"number":…,"phase":"created"|"running"} or {"number":…,"phase":"ended","outcome":…,
+ *            "exitCode":… if any,"signal":… if any} */
 int64_t events_insert(struct database *db, const char *job_id, const char *kind, const char *data,
 		      int64_t now_ms);
 void events_each(struct database *db, const char *job_id, int64_t after_seq,

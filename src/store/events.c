@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events: what happened to jobs, never changed and never reordered. */
+#include "store/job_row.h"
+
+int64_t events_insert(struct database *db, const char *job_id, const char *kind, const char *data,
+                      int64_t now_ms)
+{
+	statement_write(db, "INSERT INTO events (job, kind, data, at_ms) VALUES (?, ?, ?, ?)",
+	                "itti", job_seq(db, job_id), kind, data, now_ms);
+	return statement_last_seq(db);
+}
+
+void events_each(struct database *db, const char *job_id, int64_t after_seq,
+                 void (*fn)(void *, int64_t seq, const char *kind, const char *data, int64_t at_ms),
+                 void *arg)
+{
+	sqlite3_stmt *stmt = statement_read(db,
+	                                    "SELECT seq, kind, data, at_ms FROM events"
+	                                    " WHERE job = ? AND seq > ? ORDER BY seq",
+	                                    "ii", job_seq(db, job_id), after_seq);
+
+	while (statement_next(db, stmt))
+		fn(arg, sqlite3_column_int64(stmt, 0), (const char *)sqlite3_column_text(stmt, 1),
+		   (const char *)sqlite3_column_text(stmt, 2), sqlite3_column_int64(stmt, 3));
+	statement_end(db, stmt);
+}
