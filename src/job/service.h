@@ -63,13 +63,20 @@ struct job_watch *job_watch(struct job_service *service, const char *id, void (*
 			    void *arg);
 void job_unwatch(struct job_watch *watch);
 
+/* What `status.message` shows now: for a job that is not over perhaps why it waits or how far its image
+ * is ("Waiting: 3 jobs ahead"), else the stored message. Borrowed from `buffer` or the record; NULL:
+ * none. Made when it is read, so that waiting jobs cost nothing. */
+#define JOB_STATUS_MESSAGE_SIZE 512
+const char *job_status_message(struct job_service *service, const struct job_record *job,
+			       char buffer[JOB_STATUS_MESSAGE_SIZE]);
+
 /* Counts for /metrics and the tests. */
 struct job_service_counts {
 	int64_t queued, running, live_attempts, submitted_total, ended_total[STAGE_COUNT];
 	int64_t cpu_millis_used, memory_bytes_used;
 };
 void job_service_counts(const struct job_service *service, struct job_service_counts *ret);
-/* True when no attempt of the job is live any more: its log is complete. */
+/* True when the job is over on disk and no attempt of it is live any more: its log is complete. */
 bool job_is_settled(const struct job_service *service, const char *id);
 int job_attempts_fd(const struct job_service *service);
 

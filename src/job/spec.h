@@ -14,13 +14,15 @@
 
 struct job_spec {
 	json_t *body;	 /* normalized members as the API answers them: dockerImage | spaceId, command,
-			    arguments, environment (strings), arch, volumes, expose, resourceGroupId */
+			    arguments, environment (strings), secretNames (sorted), arch,
+			    resourceGroupId; absent ones are absent */
 	json_t *secrets; /* object of strings */
 	json_t *labels;	 /* object of strings */
 	char flavor[64];
 	int64_t timeout_s;
 	int attempts;
 	char idempotency_key[256]; /* from the reserved label "hearth.idempotency-key"; "" if none */
+	char warning[256];	   /* not wrong, but probably not what was meant; "" if none */
 };
 
 void job_spec_clear(struct job_spec *spec);
