@@ -43,8 +43,8 @@ def dockerd():
     socket = folder / "docker.sock"
     log = open(folder / "log", "ab")
     process = subprocess.Popen(
-        ["dockerd", "--data-root", folder / "data", "--exec-root", folder / "exec", "--pidfile", folder / "pid", "-H", f"unix://{socket}",
-         "--userns-remap", "default" if pathlib.Path("/etc/subuid").exists() else ""], stdout=log, stderr=log)
+        ["dockerd", "--data-root", folder / "data", "--exec-root", folder / "exec", "--pidfile", folder / "pid", "-H", f"unix://{socket}"],
+        stdout=log, stderr=log)
     env = {**os.environ, "DOCKER_HOST": f"unix://{socket}"}
     _state["dockerd"] = (process, folder)
     try:
@@ -86,11 +86,11 @@ def podman_run(times):
     podman = podman_root()
     try:
         subprocess.run([*podman, "import", busybox_tar(), "busybox"], check=True, capture_output=True)
-        # As podman works on this machine: crun refuses cgroups in hybrid mode, runc does not.
-        for more in ([], ["--runtime", "runc"], ["--cgroups", "disabled"], ["--runtime", "runc", "--network", "none"]):
-            runtime = [*podman, *more[:2]] if more[:1] == ["--runtime"] else podman
-            rest = more[2:] if more[:1] == ["--runtime"] else more
-            command = [*runtime, "run", "--rm", *rest, "localhost/busybox", "true"]
+        # As podman works on the machine: crun first; it refuses cgroups in hybrid mode, runc does not. Without
+        # CAP_SYS_RESOURCE podman's default limits are refused.
+        limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
+        for runtime, rest in ((["--runtime", "crun"], []), (["--runtime", "runc"], []), (["--runtime", "runc"], limits)):
+            command = [*podman, *runtime, "run", "--rm", *rest, "localhost/busybox", "true"]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode == 0:
                 return timed(command, times)
