@@ -92,7 +92,7 @@ static int parse_price(const char *text, const char *what, int64_t *ret, struct 
 	if (end == text || *end || !isfinite(usd) || usd < 0 || usd > 1e9)
 		return fail(err, E_INVALID, "%s: \"%.60s\" is not a price in USD, such as 0.40",
 		            what, text);
-	*ret = llround(usd * 1e6 / 60);
+	*ret = (int64_t)(usd * 1e6 / 60 + 0.5);
 	return 0;
 }
 

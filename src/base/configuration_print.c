@@ -90,9 +90,10 @@ static int print_row(struct buffer *ret, const struct configuration *c, const st
 	if (with_origins &&
 	    buffer_printf(ret, "# %s\n", configuration_origin_of(c, section, s->key)) < 0)
 		return -1;
-	if (buffer_printf(ret, "%s = ", s->key) < 0 || print_value(ret, s, object) < 0)
+	autobuffer struct buffer value = BUFFER_INIT(64 * 1024);
+	if (print_value(&value, s, object) < 0)
 		return -1;
-	return buffer_add_byte(ret, '\n');
+	return buffer_printf(ret, "%s =%s%s\n", s->key, value.len ? " " : "", buffer_text(&value));
 }
 
 static int print_named(struct buffer *ret, const struct configuration *c, const char *base,
