@@ -153,8 +153,8 @@ char *quantity_format_duration(int64_t seconds, char text[QUANTITY_TEXT_SIZE])
 		(void)snprintf(text, QUANTITY_TEXT_SIZE, "%llds", high);
 		return text;
 	}
-	long long low = (long long)(seconds % units[i].factor / units[i + 1].factor);
-	(void)snprintf(text, QUANTITY_TEXT_SIZE, "%lld%s %lld%s", high, units[i].name, low,
+	int low = (int)(seconds % units[i].factor / units[i + 1].factor);
+	(void)snprintf(text, QUANTITY_TEXT_SIZE, "%lld%s %d%s", high, units[i].name, low,
 	               units[i + 1].name);
 	return text;
 }
