@@ -21,10 +21,15 @@ struct api {
 	const char *version;
 	int64_t started_ms;
 	uid_t admin_uid; /* besides root, who may use /admin over the Unix socket */
+	struct http_server *server; /* for the count of connections; NULL: not known */
+	/* owned by api/, made by api_init() */
 	struct api_metrics *metrics;
+	struct upstream *upstream; /* NULL unless auth.upstream_url is set */
 };
 
-/* The route table and the hooks for http_server_options; context is the struct api. */
+/* The route table and the hooks for http_server_options; context is the struct api. Rights are
+ * checked in api_before(), which may keep a request until the upstream Hub has answered and then
+ * calls the route's handler itself. */
 const struct http_route *api_routes(void);
 bool api_before(struct http_request *request, const struct http_route *route, void *context);
 void api_after(struct http_request *request, int status, int64_t micros, void *context);

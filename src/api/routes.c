@@ -13,29 +13,42 @@
 #define SMALL_BODY_MAX (64 * KIB)
 
 static const struct route_query list_query[] = {
-	{"stage", "Only jobs in this stage; several: in any of them", "string", true},
-	{"label", "key=value (the value may be empty); several: all of them", "string", true},
-	{"cursor", "Where to go on; from the Link header of the page before", "string", false},
-	{"limit", "Jobs per page, 1 to 1000, default 100 (an extension of Hearth)", "integer", false},
-	{0}};
+        {"stage", "Only jobs in this stage; several: in any of them", "string", true},
+        {"label", "key=value (the value may be empty); several: all of them", "string", true},
+        {"cursor", "Where to go on; from the Link header of the page before", "string", false},
+        {"limit", "Jobs per page, 1 to 1000, default 100 (an extension of Hearth)", "integer",
+         false},
+        {0}};
 static const struct route_query count_query[] = {
-	{"stage", "Only jobs in this stage; several: in any of them", "string", true},
-	{"label", "key=value; several: all of them", "string", true},
-	{0}};
+        {"stage", "Only jobs in this stage; several: in any of them", "string", true},
+        {"label", "key=value; several: all of them", "string", true},
+        {0}};
 static const struct route_query logs_query[] = {
-	{"tail", "Begin with the last N lines; absent: with the first line", "integer", false}, {0}};
+        {"tail", "Begin with the last N lines; absent: with the first line", "integer", false},
+        {0}};
 static const struct route_query import_query[] = {
-	{"reference", "The name that the image gets, as in `hf jobs run NAME`", "string", false}, {0}};
+        {"reference", "The name that the image gets, as in `hf jobs run NAME`", "string", false},
+        {0}};
 static const struct route_query pull_query[] = {
-	{"reference", "The image to pull, when the body does not name one", "string", false}, {0}};
+        {"reference", "The image to pull, when the body does not name one", "string", false}, {0}};
 
 #define JOB "/api/jobs/{ns}/{id}"
 #define ROW(method_, pattern_, handler_, max_body_, ...)                                           \
-	{.method = (method_), .pattern = (pattern_), .handler = (handler_),                        \
-	 .max_body = (max_body_), .more = &(const struct route_doc){__VA_ARGS__}}
+	{                                                                                          \
+		.method = (method_), .pattern = (pattern_), .handler = (handler_),                 \
+		.max_body = (max_body_), .more = &(const struct route_doc)                         \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
 #define SPOOLED_ROW(method_, pattern_, handler_, ...)                                              \
-	{.method = (method_), .pattern = (pattern_), .handler = (handler_), .max_body = -1,        \
-	 .spool = true, .more = &(const struct route_doc){__VA_ARGS__}}
+	{                                                                                          \
+		.method = (method_), .pattern = (pattern_), .handler = (handler_), .max_body = -1, \
+		.spool = true, .more = &(const struct route_doc)                                   \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
 
 /* clang-format off */
 static const struct http_route routes[] = {

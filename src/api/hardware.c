@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /api/jobs/hardware: the flavors of the configuration, in its order (hub-jobs-api 2.10). */
+#include "api/answer.h"
+#include "api/handlers.h"
+#include "base/json.h"
+
+#include <inttypes.h>
+
+#define GIB ((int64_t)1024 * 1024 * 1024)
+#define MIB ((int64_t)1024 * 1024)
+
+/* "2 vCPU", "0.5 vCPU" */
+static json_t *hardware_cpu(int64_t millis)
+{
+	if (millis % 1000 == 0)
+		return json_sprintf("%" PRId64 " vCPU", millis / 1000);
+	return json_sprintf("%.3g vCPU", (double)millis / 1000);
+}
+
+/* "16 GB", "1.5 GB", "256 MB": as the Hub writes what are powers of two. */
+static json_t *hardware_size(int64_t bytes)
+{
+	if (bytes <= 0)
+		return json_string("N/A");
+	if (bytes < GIB)
+		return json_sprintf("%" PRId64 " MB", (bytes + MIB / 2) / MIB);
+	if (bytes % GIB == 0 || bytes >= 100 * GIB)
+		return json_sprintf("%" PRId64 " GB", (bytes + GIB / 2) / GIB);
+	return json_sprintf("%.3g GB", (double)bytes / (double)GIB);
+}
+
+static json_t *hardware_flavor(const struct flavor *flavor)
+{
+	const char *pretty = flavor->pretty_name ? flavor->pretty_name : flavor->name;
+
+	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:n,s:I,s:f,s:s}", "name", flavor->name,
+	                 "prettyName", pretty, "cpu", hardware_cpu(flavor->cpu_millis), "ram",
+	                 hardware_size(flavor->memory_bytes), "ephemeralStorage",
+	                 hardware_size(flavor->storage_bytes), "accelerator", "unitCostMicroUSD",
+	                 (json_int_t)flavor->price_micro_usd_min, "unitCostUSD",
+	                 (double)flavor->price_micro_usd_min / 1e6, "unitLabel", "minute");
+}
+
+void hardware_list(struct http_request *request, void *context)
+{
+	const struct api *api = context;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < api->configuration->n_flavors; i++)
+		json_array_append_new(list, hardware_flavor(&api->configuration->flavors[i]));
+	http_respond_json(request, 200, list);
+}

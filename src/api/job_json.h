@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A job as the API shows it (hub-jobs-api 2.2, 2.12), written as text without building a tree. */
+#ifndef HEARTH_API_JOB_JSON_H
+#define HEARTH_API_JOB_JSON_H
+
+#include "base/buffer.h"
+#include "store/jobs.h"
+
+struct job_json_context {
+	const char *base_url; /* for avatarUrl; no final '/' */
+	int64_t now_ms;	      /* what "until now" means in durations */
+};
+
+/* Append the job object. -1: beyond the buffer's maximum. */
+int job_json_write(struct buffer *ret, const struct job_record *job,
+		   const struct job_json_context *context);
+/* Only {"stage":…,"message":…,"failureCount":…}. */
+int job_json_write_status(struct buffer *ret, const struct job_record *job);
+
+#endif

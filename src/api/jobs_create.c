@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST /api/jobs/{ns}: check, insert, and answer once the job is on disk. */
+#include "api/jobs.h"
+
+#include "api/access.h"
+#include "api/handlers.h"
+#include "api/shell_warning.h"
+#include "base/json.h"
+#include "job/spec.h"
+
+#include <string.h>
+
+#define KEY_LENGTH_MAX 255
+
+static int create_read_key(struct http_request *request, const char **ret, struct error *err)
+{
+	const char *key = http_header(request, "Idempotency-Key");
+
+	*ret = key;
+	if (!key)
+		return 0;
+	if (!key[0] || strlen(key) > KEY_LENGTH_MAX)
+		return fail(err, E_INVALID,
+		            "The header Idempotency-Key must have 1 to %d characters",
+		            KEY_LENGTH_MAX);
+	for (; *key; key++) {
+		if (*key < ' ' || *key > '~')
+			return fail(err, E_INVALID,
+			            "The header Idempotency-Key must be printable ASCII");
+	}
+	return 0;
+}
+
+static json_t *create_initiator(const struct account *user)
+{
+	return json_pack("{s:s,s:s,s:s}", "type", "user", "id", user->id, "name", user->name);
+}
+
+static int create_submit(struct api *api, struct http_request *request, struct job_spec *spec,
+                         char ret_id[ID_SIZE], struct error *err)
+{
+	const struct access *access = access_of(request);
+	autojson json_t *initiator = create_initiator(&access->caller.user);
+	struct job_submission submission = {
+	        .spec = spec,
+	        .owner = &access->ns,
+	        .creator = &access->caller.user,
+	        .initiator = initiator,
+	};
+	bool existing = false;
+
+	if (create_read_key(request, &submission.idempotency_key, err) < 0 ||
+	    job_submit(api->jobs, &submission, ret_id, &existing, err) < 0)
+		return -1;
+	if (existing)
+		http_add_header(request, "Idempotency-Replayed", "true");
+	return 0;
+}
+
+void jobs_create(struct http_request *request, void *context)
+{
+	struct api *api = context;
+	autojson json_t *body = NULL;
+	struct job_spec spec = {0};
+	struct error err = ERROR_INIT;
+	char id[ID_SIZE];
+
+	if (http_body_json(request, &body, &err) < 0 ||
+	    job_spec_parse(api->configuration, body, &spec, &err) < 0) {
+		answer_error(request, &err);
+		return;
+	}
+	if (create_submit(api, request, &spec, id, &err) < 0) {
+		answer_error(request, &err);
+	} else {
+		if (shell_warning_applies(json_object_get(spec.body, "command"),
+		                          json_object_get(spec.body, "arguments")))
+			http_add_header(request, "X-HF-Warning", SHELL_WARNING_TEXT);
+		jobs_answer_when_durable(api, request, id);
+	}
+	job_spec_clear(&spec);
+}

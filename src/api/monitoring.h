@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counters behind /metrics. */
+#ifndef HEARTH_API_MONITORING_H
+#define HEARTH_API_MONITORING_H
+
+#include <stdint.h>
+
+struct api_metrics;
+
+struct api_metrics *monitoring_new(void);
+void monitoring_free(struct api_metrics *metrics);
+void monitoring_count_request(struct api_metrics *metrics, int status, int64_t micros);
+/* Streams that are open now: +1 and -1. */
+void monitoring_count_stream(struct api_metrics *metrics, int change);
+
+#endif

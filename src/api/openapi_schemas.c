@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shapes of bodies and answers, for /openapi.json. What is checked is checked in job/spec.c. */
+#include "api/openapi.h"
+
+/* clang-format off */
+#define REF(name) "{'$ref':'#/components/schemas/" name "'}"
+#define LIST_OF(name) "{'type':'array','items':" REF(name) "}"
+#define OBJECT(members) "{'type':'object','properties':{" members "}}"
+#define OBJECT_WITH(required, members) "{'type':'object','required':[" required "],'properties':{" members "}}"
+#define STRINGS "{'type':'object','additionalProperties':{'type':'string'}}"
+#define WORDS "{'type':'array','items':{'type':'string'}}"
+#define TEXT "{'type':'string'}"
+#define TIME "{'type':'string','format':'date-time'}"
+#define NUMBER "{'type':'integer'}"
+#define BOOLEAN "{'type':'boolean'}"
+#define ARCH "{'type':'string','enum':['amd64','arm64'],'default':'amd64'}"
+
+/* Written with single quotes for the eye; openapi_schemas() turns them round. */
+static const char schemas[] = "{"
+"'Error':" OBJECT_WITH("'error'", "'error':" TEXT) ","
+"'JobRequest':" OBJECT_WITH("'flavor'",
+	"'dockerImage':{'type':'string','description':'This or spaceId, not both'},"
+	"'spaceId':" TEXT ",'command':" WORDS ",'arguments':" WORDS ",'environment':" STRINGS ","
+	"'secrets':" STRINGS ",'flavor':" TEXT ",'arch':" ARCH ","
+	"'timeoutSeconds':{'type':['integer','null'],'minimum':1},"
+	"'attempts':{'type':'integer','minimum':1,'default':1},'labels':" STRINGS) ","
+"'LabelsRequest':" OBJECT_WITH("'labels'", "'labels':" STRINGS) ","
+"'Status':" OBJECT_WITH("'stage','message','failureCount'",
+	"'stage':{'type':'string','enum':['SCHEDULING','RUNNING','COMPLETED','ERROR','CANCELED','DELETED']},"
+	"'message':{'type':['string','null']},'cancelReason':" TEXT ",'failureCount':" NUMBER) ","
+"'Person':" OBJECT("'id':" TEXT ",'name':" TEXT ",'type':" TEXT ",'avatarUrl':" TEXT) ","
+"'Job':" OBJECT_WITH("'type','id','createdAt','status','owner'",
+	"'type':{'type':'string','const':'job'},'id':" TEXT ",'createdAt':" TIME ",'startedAt':" TIME ","
+	"'finishedAt':" TIME ",'updatedAt':" TIME ",'dockerImage':" TEXT ",'spaceId':" TEXT ","
+	"'command':" WORDS ",'arguments':" WORDS ",'environment':" STRINGS ","
+	"'secrets':{'type':'array','items':{'type':'string'},'description':'Names only'},"
+	"'flavor':" TEXT ",'arch':" ARCH ",'timeout':" NUMBER ",'timeoutSeconds':" NUMBER ","
+	"'retry':" NUMBER ",'attempts':" NUMBER ",'labels':" STRINGS ",'status':" REF("Status") ","
+	"'durations':" OBJECT("'schedulingSecs':" NUMBER ",'runningSecs':" NUMBER ",'totalSecs':" NUMBER) ","
+	"'owner':" REF("Person") ",'createdBy':" REF("Person") ",'initiator':" REF("Person")) ","
+"'JobList':" LIST_OF("Job") ","
+"'Count':" OBJECT("'count':" NUMBER) ","
+"'AuthCheck':" OBJECT("'namespace':" REF("Person") ",'user':" REF("Person")) ","
+"'Hardware':" OBJECT("'name':" TEXT ",'prettyName':" TEXT ",'cpu':" TEXT ",'ram':" TEXT ","
+	"'ephemeralStorage':" TEXT ",'accelerator':{'type':['object','null']},'unitCostMicroUSD':" NUMBER ","
+	"'unitCostUSD':{'type':'number'},'unitLabel':" TEXT) ","
+"'HardwareList':" LIST_OF("Hardware") ","
+"'WhoAmI':" OBJECT_WITH("'type','name','orgs','auth'",
+	"'type':{'type':'string','const':'user'},'id':" TEXT ",'name':" TEXT ","
+	"'orgs':{'type':'array','items':{'type':'object'}},'auth':{'type':'object'}") ","
+"'Image':" OBJECT("'reference':" TEXT ",'digest':" TEXT ",'architecture':" TEXT ",'size':" NUMBER ","
+	"'layerCount':" NUMBER ",'pulledAt':" TIME ",'local':" BOOLEAN ",'layers':" WORDS ",'config':{'type':'object'}") ","
+"'ImageList':" LIST_OF("Image") ","
+"'PullRequest':" OBJECT_WITH("'reference'", "'reference':" TEXT ",'architecture':" ARCH ","
+	"'always':{'type':'boolean','default':true,'description':'Ask the registry even when the image is fresh'}") ","
+"'PruneRequest':" OBJECT("'keepBytes':{'type':'integer','default':0}") ","
+"'Removed':" OBJECT("'freed_bytes':" NUMBER ",'removed':" WORDS) ","
+"'NameRequest':" OBJECT_WITH("'name'", "'name':" TEXT) ","
+"'RoleRequest':" OBJECT_WITH("'role'", "'role':{'type':'string','enum':['read','write','admin']}") ","
+"'TokenRequest':" OBJECT_WITH("'name'", "'name':" TEXT ","
+	"'role':{'type':'string','enum':['read','write'],'default':'write'}") ","
+"'Account':" OBJECT("'id':" TEXT ",'name':" TEXT ",'type':" TEXT ",'external':" BOOLEAN ",'createdAt':" TIME) ","
+"'AccountList':" LIST_OF("Account") ","
+"'Member':" OBJECT("'org':" TEXT ",'user':" TEXT ",'role':" TEXT) ","
+"'MemberList':" LIST_OF("Member") ","
+"'Token':" OBJECT("'id':" TEXT ",'name':" TEXT ",'role':" TEXT ",'createdAt':" TIME ","
+	"'lastUsedAt':{'type':['string','null'],'format':'date-time'}") ","
+"'NewToken':{'allOf':[" REF("Token") "," OBJECT("'token':" TEXT) "]},"
+"'TokenList':" LIST_OF("Token") ","
+"'Health':" OBJECT("'status':" TEXT ",'version':" TEXT ",'uptimeSecs':" NUMBER)
+"}";
+/* clang-format on */
+
+const char *openapi_schemas(void)
+{
+	static char text[sizeof(schemas)];
+
+	for (size_t i = 0; i < sizeof(schemas); i++)
+		text[i] = schemas[i] == '\'' ? '"' : schemas[i];
+	return text;
+}
