@@ -29,4 +29,12 @@ void loop_timer_start(struct loop_timer *timer, int64_t first_ms, int64_t repeat
 void loop_timer_stop(struct loop_timer *timer);
 void loop_timer_free(struct loop_timer *timer); /* NULL is fine */
 
+/* Watch a descriptor for UV_READABLE, UV_WRITABLE or UV_DISCONNECT. `fn` gets what happened; 0 says
+ * that the descriptor is broken. Free the watch before closing the descriptor. */
+typedef void loop_watch_fn(void *arg, int events);
+struct loop_watch *loop_watch_new(struct loop *loop, int fd, int events, loop_watch_fn *fn,
+				  void *arg);
+void loop_watch_set(struct loop_watch *watch, int events); /* 0: pause */
+void loop_watch_free(struct loop_watch *watch);		   /* NULL is fine */
+
 #endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bodies of requests: in memory up to the route's maximum, or in an unlinked temporary file. */
+#include "net/http_internal.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+static int open_spool(struct http_request *request, struct error *err)
+{
+	char path[4200];
+
+	request->body_fd = open(request->server->spool_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (request->body_fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		(void)snprintf(path, sizeof(path), "%s/body.XXXXXX", request->server->spool_dir);
+		request->body_fd = mkostemp(path, O_CLOEXEC);
+		if (request->body_fd >= 0)
+			(void)unlink(path);
+	}
+	if (request->body_fd < 0)
+		return fail_errno(err, E_UNAVAILABLE, errno, "the upload cannot be stored");
+	return 0;
+}
+
+static int spool(struct http_request *request, const char *data, size_t len, struct error *err)
+{
+	struct error cause = ERROR_INIT;
+
+	if (request->body_fd < 0 && open_spool(request, err) < 0)
+		return -1;
+	if (file_write_all(request->body_fd, data, len, &cause) < 0)
+		return fail(err, E_UNAVAILABLE, "the upload cannot be stored: %s", cause.text);
+	return 0;
+}
+
+int http_body_take(struct http_request *request, const char *data, size_t len, struct error *err)
+{
+	struct http_server *server = request->server;
+
+	request->body_bytes += (int64_t)len;
+	if (request->body_max >= 0 && request->body_bytes > request->body_max)
+		return request->body_max == 0
+		               ? fail(err, E_TOO_LARGE, "the body of this request must be empty")
+		               : fail(err, E_TOO_LARGE,
+		                      "the request body is larger than %lld bytes",
+		                      (long long)request->body_max);
+	if (request->match.route->spool)
+		return spool(request, data, len, err);
+	if (server->bodies_bytes + (int64_t)len > HTTP_BODIES_MAX_BYTES)
+		return fail(err, E_UNAVAILABLE, "too many large requests at once, try again");
+	if (buffer_add(&request->body, data, len) < 0)
+		return fail(err, E_TOO_LARGE, "the request body is too large");
+	server->bodies_bytes += (int64_t)len;
+	return 0;
+}
+
+void http_body_clear(struct http_request *request)
+{
+	request->server->bodies_bytes -= (int64_t)request->body.len;
+	buffer_clear(&request->body);
+	if (request->body_fd >= 0)
+		(void)close(request->body_fd);
+	request->body_fd = -1;
+}
+
+const char *http_body(const struct http_request *request, size_t *ret_len)
+{
+	*ret_len = request->body.len;
+	return buffer_text(&request->body);
+}
+
+int http_body_fd(const struct http_request *request)
+{
+	if (request->body_fd >= 0)
+		(void)lseek(request->body_fd, 0, SEEK_SET);
+	return request->body_fd;
+}
+
+int http_body_json(const struct http_request *request, json_t **ret, struct error *err)
+{
+	autojson json_t *value = NULL;
+
+	if (request->body.len == 0) {
+		*ret = json_object();
+		return 0;
+	}
+	if (json_parse(buffer_text(&request->body), request->body.len, "request body", &value,
+	               err) < 0)
+		return -1;
+	if (!json_is_object(value))
+		return fail(err, E_INVALID, "the request body must be a JSON object");
+	*ret = take_ptr(&value);
+	return 0;
+}
