@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control group of one attempt: limits, usage, signals, removal. cgroup v2 first; v1 (one folder
+ * per controller, hybrid too) as well. The runtime is started inside the group, so it needs no cgroup
+ * manager of its own.
+ */
+#ifndef HEARTH_CONTAINER_CGROUP_H
+#define HEARTH_CONTAINER_CGROUP_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct cgroup;
+
+struct cgroup_limits {
+	int64_t cpu_millis;   /* 0: none */
+	int64_t memory_bytes; /* 0: none; swap counts too */
+	int64_t pids;	      /* 0: none */
+};
+
+struct cgroup_usage {
+	int64_t cpu_us;
+	int64_t memory_bytes;	   /* working set: usage without inactive file cache */
+	int64_t memory_peak_bytes; /* highest usage so far */
+	int64_t oom_kills;	   /* processes killed by the kernel for memory */
+};
+
+/* Make PARENT/NAME with its limits; an old empty group of that name is used again. */
+int cgroup_create(const char *parent, const char *name, const struct cgroup_limits *limits,
+		  struct cgroup **ret, struct error *err);
+/* The group, if there is one: to clean up after a lost monitor. */
+struct cgroup *cgroup_find(const char *parent, const char *name);
+void cgroup_free(struct cgroup *cgroup); /* the group itself stays; NULL is fine */
+
+/* The calling process joins. Only system calls: safe between fork and exec. -1 and errno. */
+int cgroup_join(const struct cgroup *cgroup);
+/* Unreadable figures are 0. */
+void cgroup_read_usage(struct cgroup *cgroup, struct cgroup_usage *ret);
+/* Call `fn` for each process in the group until it returns false; true if it never did. */
+bool cgroup_each(const struct cgroup *cgroup, bool (*fn)(void *arg, pid_t pid), void *arg);
+/* Send a signal to every process in the group. Returns how many there were. */
+int cgroup_signal(const struct cgroup *cgroup, int signal);
+/* Kill what is left, wait until it is gone (at most `wait_ms`), and remove the group. */
+int cgroup_remove(struct cgroup *cgroup, int64_t wait_ms, struct error *err);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One attempt, from its spec to its exit record. monitor_build.c makes everything that the job's
+ * process needs and starts it, monitor_end.c decides when and why it has to end, monitor.c leads
+ * through the phases.
+ */
+#ifndef HEARTH_CONTAINER_MONITOR_H
+#define HEARTH_CONTAINER_MONITOR_H
+
+#include "base/configuration.h"
+#include "base/error.h"
+#include "container/attempt_folder.h"
+#include "container/cgroup.h"
+#include "container/control.h"
+#include "container/dns_relay.h"
+#include "container/log_writer.h"
+#include "container/monitor_spec.h"
+#include "container/network.h"
+#include "container/poller.h"
+#include "container/sampler.h"
+#include "container/storage_watch.h"
+#include "container/user_namespace.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct monitor {
+	struct configuration *configuration;
+	int attempt_fd;
+	int control_fd; /* given at start; -1: none, or handed on */
+	int host_pid; /* ours, as the host sees it */
+	struct monitor_spec spec;
+
+	/* Made by monitor_build(). */
+	struct cgroup *cgroup;
+	struct user_namespace namespaces;
+	struct network_attachment network;
+	struct dns_plan dns;
+	struct log_writer *log;
+	int pipe_fd, upper_fd; /* -1: none, or handed on */
+	pid_t pid;	       /* of the job's first process; 0: never started */
+
+	/* While it runs. */
+	struct poller *poller;
+	struct control *control;
+	struct sampler *sampler;
+	struct dns_relay *dns_relay;
+	struct storage_watch *storage;
+	struct monitor_end *end;
+	int64_t started_ms, started_us; /* wall clock; clock_monotonic_us() */
+	int wait_status;
+};
+
+/* Start the job's process. On failure what was made stays for monitor's clean-up; the sentence is for
+ * the job's owner. */
+int monitor_build(struct monitor *monitor, struct error *err);
+
+/* Deadlines. `outcome` is OUTCOME_NONE unless the end was ordered. */
+struct monitor_end *monitor_end_new(struct monitor *monitor);
+void monitor_end_free(struct monitor_end *end);
+void monitor_end_set_timeout(struct monitor_end *end, int64_t timeout_s); /* from the start */
+/* SIGTERM to all, SIGKILL after the grace. Only the first order counts. */
+void monitor_end_order(struct monitor_end *end, enum attempt_outcome outcome);
+enum attempt_outcome monitor_end_outcome(const struct monitor_end *end);
+
+/* The whole life of an attempt whose folder is the present directory. `control_fd` -1: none. Returns
+ * the process's exit status. */
+int monitor_run(struct configuration *configuration, int take_control_fd);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From spec to process. The order matters: what lies on the host is opened before the stage covers
+ * /tmp; the network is attached from the host's namespace; secrets are gone from memory and stage
+ * once the runtime has read them.
+ */
+#include "container/monitor.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "container/bundle.h"
+#include "container/overlay.h"
+#include "container/root_files.h"
+#include "container/runtime.h"
+#include "container/seccomp.h"
+#include "container/stage.h"
+#include "container/user_lookup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define CA_FILE "ca.pem"
+
+/* What is opened before the stage is built. */
+struct host_files {
+	int images_fd, ca_fd;
+	json_t *seccomp;
+};
+
+static int open_host_files(const struct configuration *c, struct host_files *ret, struct error *err)
+{
+	autofree char *images = xasprintf("%s/images", c->state_dir);
+
+	ret->images_fd = open(images, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (ret->images_fd < 0)
+		return fail_errno(err, E_INTERNAL, errno, "cannot open the image store %s", images);
+	if (c->ca_bundle && c->ca_bundle[0]) {
+		ret->ca_fd = open(c->ca_bundle, O_PATH | O_CLOEXEC);
+		if (ret->ca_fd < 0)
+			return fail_errno(err, E_INTERNAL, errno, "container.ca_bundle: %s",
+			                  c->ca_bundle);
+	}
+	return seccomp_profile(c->seccomp, &ret->seccomp, err);
+}
+
+static int make_cgroup(struct monitor *m, struct error *err)
+{
+	struct cgroup_limits limits = {
+	        .cpu_millis = m->spec.cpu_millis,
+	        .memory_bytes = m->spec.memory_bytes,
+	        .pids = m->spec.pids_limit,
+	};
+	char name[ID_SIZE + 8];
+
+	(void)snprintf(name, sizeof(name), "%s.%lld", m->spec.job_id, (long long)m->spec.attempt);
+	return cgroup_create(m->configuration->cgroup_parent, name, &limits, &m->cgroup, err);
+}
+
+static int make_network(struct monitor *m, struct error *err)
+{
+	if (!m->spec.has_network)
+		return network_isolate(m->namespaces.network_fd, err);
+	dns_plan_read(m->configuration, NULL, &m->dns);
+	return network_attach(m->configuration, (int)m->spec.slot, m->namespaces.network_fd,
+	                      &m->dns, &m->network, err);
+}
+
+static int write_etc(const struct monitor *m, int root_fd, uint32_t owner, struct error *err)
+{
+	autofree char *hosts = xasprintf("127.0.0.1\tlocalhost\n"
+	                                 "::1\tlocalhost ip6-localhost ip6-loopback\n"
+	                                 "%s\t%s\n",
+	                                 m->network.address[0] ? m->network.address : "127.0.1.1",
+	                                 m->spec.hostname);
+	autofree char *hostname = xasprintf("%s\n", m->spec.hostname);
+
+	if (root_files_write(root_fd, "/etc", "hosts", hosts, owner, err) ||
+	    root_files_write(root_fd, "/etc", "hostname", hostname, owner, err))
+		return -1;
+	return root_files_write(root_fd, "/etc", "resolv.conf", m->dns.resolv_conf, owner, err);
+}
+
+static int prepare_root(const struct monitor *m, uint32_t owner, struct user_lookup *ret_user,
+                        struct error *err)
+{
+	autoclose int root_fd = open(STAGE_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	size_t i;
+	json_t *volume;
+
+	if (root_fd < 0)
+		return fail_errno(err, E_INTERNAL, errno, "cannot open the job's root");
+	if (write_etc(m, root_fd, owner, err) || user_lookup(root_fd, m->spec.user, ret_user, err))
+		return -1;
+	json_array_foreach(m->spec.volumes, i, volume)
+	{
+		if (root_files_make_dir(root_fd, json_string_value(volume), owner, err))
+			return error_prefix(err, "Volume of the image");
+	}
+	if (root_files_make_dir(root_fd, m->spec.cwd, owner, err))
+		return error_prefix(err, "Working directory");
+	return 0;
+}
+
+static int make_root(struct monitor *m, const struct host_files *files, uint32_t first_id,
+                     struct user_lookup *ret_user, struct error *err)
+{
+	struct overlay_options options = {
+	        .images_fd = files->images_fd,
+	        .layers = m->spec.layers,
+	        .attempt_fd = m->attempt_fd,
+	        .user_namespace_fd = m->namespaces.user_fd,
+	        .owner = first_id,
+	};
+
+	return overlay_mount(&options, &m->upper_fd, err) ||
+	                       prepare_root(m, first_id, ret_user, err)
+	               ? -1
+	               : 0;
+}
+
+static int start(struct monitor *m, uint32_t first_id, const struct user_lookup *user,
+                 struct error *err)
+{
+	int write_fd;
+
+	if (log_writer_pipe(&m->pipe_fd, &write_fd, err))
+		return -1;
+	autoclose int job_fd = write_fd;
+	/* So that the job can open /dev/stdout anew, whoever it is. */
+	if (fchown(job_fd, first_id + user->uid, first_id + user->gid) || fchmod(job_fd, 0622))
+		return fail_errno(err, E_INTERNAL, errno, "cannot hand on the log's pipe");
+	int rc = runtime_start(m->configuration->runtime, m->cgroup, job_fd, &m->pid, err);
+	(void)unlink("config.json");
+	(void)unlink(STAGE_RUNTIME "/job/config.json");
+	return rc;
+}
+
+static int build(struct monitor *m, struct host_files *files, struct error *err)
+{
+	uint32_t first_id =
+	        (uint32_t)(m->configuration->first_id + m->spec.slot * USER_NAMESPACE_IDS);
+	struct user_lookup user;
+
+	if (open_host_files(m->configuration, files, err) || make_cgroup(m, err) ||
+	    stage_build(err) || user_namespace_create(first_id, &m->namespaces, err) ||
+	    make_network(m, err) || make_root(m, files, first_id, &user, err))
+		return -1;
+	if (files->ca_fd >= 0 && stage_bind_file(files->ca_fd, CA_FILE, err))
+		return -1;
+	struct bundle_options bundle = {
+	        .spec = &m->spec,
+	        .configuration = m->configuration,
+	        .user = &user,
+	        .take_seccomp = json_incref(files->seccomp),
+	        .user_fd = m->namespaces.user_fd,
+	        .network_fd = m->namespaces.network_fd,
+	        .ca_source = files->ca_fd >= 0 ? STAGE_DIR "/" CA_FILE : NULL,
+	};
+	return bundle_write(&bundle, err) || start(m, first_id, &user, err) ? -1 : 0;
+}
+
+int monitor_build(struct monitor *m, struct error *err)
+{
+	struct host_files files = {.images_fd = -1, .ca_fd = -1};
+	int rc = build(m, &files, err);
+
+	if (files.images_fd >= 0)
+		(void)close(files.images_fd);
+	if (files.ca_fd >= 0)
+		(void)close(files.ca_fd);
+	json_decref(files.seccomp);
+	return rc;
+}

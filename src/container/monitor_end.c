@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ending a job: the timeout, cancel, and full storage all lead to the same steps. Every process
+ * gets SIGTERM; after the grace the whole tree is killed.
+ *
+ * The job's first process is PID 1 of its namespace, and the kernel keeps signals from it that it
+ * does not handle. Waiting for it would be waiting for nothing: it is killed as soon as no process
+ * in the tree is left that handles SIGTERM in any way.
+ */
+#include "container/monitor.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LOOK_AGAIN_MS 100
+#define STATUS_MAX 4096
+
+struct monitor_end {
+	struct monitor *monitor;
+	struct poller_timer *timer; /* the timeout, then the next look at the dying tree */
+	enum attempt_outcome outcome;
+	int64_t kill_at_ms;
+};
+
+static void tick(void *arg);
+
+struct monitor_end *monitor_end_new(struct monitor *monitor)
+{
+	struct monitor_end *end = xcalloc(1, sizeof(*end));
+
+	end->monitor = monitor;
+	end->timer = poller_timer_new(monitor->poller, tick, end);
+	return end;
+}
+
+void monitor_end_free(struct monitor_end *end)
+{
+	if (!end)
+		return;
+	poller_timer_free(end->timer);
+	free(end);
+}
+
+void monitor_end_set_timeout(struct monitor_end *end, int64_t timeout_s)
+{
+	if (end->outcome == OUTCOME_NONE)
+		poller_timer_set(end->timer, end->monitor->started_us / 1000 + timeout_s * 1000);
+}
+
+static unsigned long long status_mask(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+
+	return at ? strtoull(at + strlen(name), NULL, 16) : 0;
+}
+
+/* Catches SIGTERM, or, for the first process, deals with it in any other way on purpose. */
+static bool handles_term(pid_t pid, bool is_first)
+{
+	char path[32], status[STATUS_MAX];
+	unsigned long long bit = 1ULL << (SIGTERM - 1);
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
+	if (n <= 0)
+		return false;
+	status[n] = '\0';
+	unsigned long long mask = status_mask(status, "\nSigCgt:");
+	if (is_first)
+		mask |= status_mask(status, "\nSigIgn:") | status_mask(status, "\nSigBlk:");
+	return mask & bit;
+}
+
+static bool handler_visited(void *arg, pid_t pid)
+{
+	const struct monitor *m = arg;
+
+	return !handles_term(pid, pid == m->pid);
+}
+
+static void kill_all(struct monitor *m)
+{
+	/* The rest of the PID namespace dies with its first process. */
+	(void)kill(m->pid, SIGKILL);
+	(void)cgroup_signal(m->cgroup, SIGKILL);
+}
+
+static void look(struct monitor_end *end)
+{
+	struct monitor *m = end->monitor;
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (now_ms >= end->kill_at_ms || cgroup_each(m->cgroup, handler_visited, m)) {
+		kill_all(m);
+		/* Should a process escape the first round (forking just then), there is another. */
+		poller_timer_set(end->timer, now_ms + LOOK_AGAIN_MS);
+		return;
+	}
+	int64_t next_ms = now_ms + LOOK_AGAIN_MS;
+	poller_timer_set(end->timer, next_ms < end->kill_at_ms ? next_ms : end->kill_at_ms);
+}
+
+void monitor_end_order(struct monitor_end *end, enum attempt_outcome outcome)
+{
+	struct monitor *m = end->monitor;
+
+	if (end->outcome != OUTCOME_NONE)
+		return;
+	end->outcome = outcome;
+	end->kill_at_ms = clock_monotonic_ms() + m->spec.grace_s * 1000;
+	/* Asked before the signal: a process that dies of it handles nothing any more. */
+	bool is_pointless = cgroup_each(m->cgroup, handler_visited, m);
+	(void)cgroup_signal(m->cgroup, SIGTERM);
+	if (is_pointless)
+		kill_all(m);
+	poller_timer_set(end->timer, clock_monotonic_ms() + LOOK_AGAIN_MS);
+}
+
+static void tick(void *arg)
+{
+	struct monitor_end *end = arg;
+
+	if (end->outcome == OUTCOME_NONE)
+		monitor_end_order(end, OUTCOME_TIMEOUT);
+	else
+		look(end);
+}
+
+enum attempt_outcome monitor_end_outcome(const struct monitor_end *end)
+{
+	return end ? end->outcome : OUTCOME_NONE;
+}

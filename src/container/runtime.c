@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starts the runtime and turns its complaints into sentences. The runtime gets no cgroup manager:
+ * it is started inside the job's group, with limits in place, which also saves it time.
+ */
+#include "container/runtime.h"
+
+#include "base/buffer.h"
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "container/stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+
+#define START_TIMEOUT_MS 60000
+#define WORDS_MAX (64 * 1024)
+#define PID_FILE "pid"
+#define LOG_FILE "runtime.log"
+#define NAME "job"
+
+static bool is_crun(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	return strncmp(slash ? slash + 1 : program, "crun", 4) == 0;
+}
+
+int runtime_probe(const char *program, char *ret_version, size_t size, struct error *err)
+{
+	const char *const argv[] = {program, "--version", NULL};
+	autobuffer struct buffer output = BUFFER_INIT(4096);
+	int major = 0, minor = 0;
+
+	if (child_run(argv, NULL, &output, err))
+		return error_prefix(err, "container.runtime");
+	const char *text = buffer_text(&output);
+	if (sscanf(text, "crun version %d.%d", &major, &minor) == 2 && major < 1)
+		return fail(err, E_UNSUPPORTED,
+		            "container.runtime: crun %d.%d is too old, 1.8 or newer is needed",
+		            major, minor);
+	(void)snprintf(ret_version, size, "%.*s", (int)strcspn(text, "\n"), text);
+	return 0;
+}
+
+static _Noreturn void exec_runtime(const char *program, const struct cgroup *cgroup, int output_fd)
+{
+	const char *with_manager[] = {program,        "--cgroup-manager=disabled",
+	                              "--root",       STAGE_RUNTIME,
+	                              "--log",        LOG_FILE,
+	                              "--log-format", "json",
+	                              "run",          "--detach",
+	                              "--bundle",     STAGE_DIR,
+	                              "--pid-file",   PID_FILE,
+	                              NAME,           NULL};
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL);
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (cgroup_join(cgroup) || null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(output_fd, 1) < 0 ||
+	    dup2(output_fd, 2) < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC))
+		_exit(126);
+	const char **argv = with_manager;
+	if (!is_crun(program)) { /* other runtimes have no such option */
+		argv = with_manager + 1;
+		argv[0] = program;
+	}
+	execvp(program, (char *const *)argv);
+	_exit(127);
+}
+
+/* Wait for the runtime itself, which returns as soon as the job's process runs. */
+static int await(pid_t pid, int *ret_status, struct error *err)
+{
+	autoclose int pid_fd = pidfd_open(pid, 0);
+	struct pollfd poll_fd = {.fd = pid_fd, .events = POLLIN};
+	int n;
+
+	do
+		n = poll(&poll_fd, 1, START_TIMEOUT_MS);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		(void)kill(pid, SIGKILL);
+	while (waitpid(pid, ret_status, 0) < 0) {
+		if (errno != EINTR)
+			return fail_errno(err, E_INTERNAL, errno, "lost track of the runtime");
+	}
+	if (n == 0)
+		return fail(err, E_INTERNAL, "the container runtime did not answer for %d s",
+		            START_TIMEOUT_MS / 1000);
+	return 0;
+}
+
+/* The text of the last error in the runtime's log, which holds one JSON object per line. */
+static void read_words(char *ret, size_t size)
+{
+	autobuffer struct buffer log = BUFFER_INIT(WORDS_MAX);
+	struct error unused = ERROR_INIT;
+
+	ret[0] = '\0';
+	if (file_read(AT_FDCWD, LOG_FILE, &log, &unused))
+		return;
+	for (char *line = log.data; line && *line;) {
+		size_t len = strcspn(line, "\n");
+		autojson json_t *entry = NULL;
+		if (json_parse(line, len, LOG_FILE, &entry, &unused) == 0 &&
+		    strcmp(json_get_text(entry, "level", "error"), "error") == 0)
+			(void)snprintf(ret, size, "%s", json_get_text(entry, "msg", ""));
+		line += len + (line[len] == '\n');
+	}
+}
+
+static int explain_failure(const char *program, int status, struct error *err)
+{
+	char words[ERROR_TEXT_SIZE];
+
+	read_words(words, sizeof(words));
+	if (words[0])
+		return runtime_translate(words, err);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return fail(err, E_UNSUPPORTED, "the container runtime %s is not installed",
+		            program);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 126)
+		return fail(err, E_INTERNAL, "cannot enter the job's cgroup");
+	if (WIFSIGNALED(status))
+		return fail(err, E_INTERNAL, "the container runtime was killed by signal %d",
+		            WTERMSIG(status));
+	return fail(err, E_INTERNAL, "the container runtime failed with exit code %d",
+	            WEXITSTATUS(status));
+}
+
+static int read_pid(pid_t *ret, struct error *err)
+{
+	autobuffer struct buffer text = BUFFER_INIT(64);
+
+	if (file_read(AT_FDCWD, PID_FILE, &text, err))
+		return -1;
+	long pid = strtol(buffer_text(&text), NULL, 10);
+	if (pid <= 1)
+		return fail(err, E_INTERNAL, "the container runtime told no process id");
+	*ret = (pid_t)pid;
+	return 0;
+}
+
+int runtime_start(const char *program, const struct cgroup *cgroup, int output_fd, pid_t *ret_pid,
+                  struct error *err)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return fail_errno(err, E_UNAVAILABLE, errno, "cannot start the container runtime");
+	if (pid == 0)
+		exec_runtime(program, cgroup, output_fd);
+	if (await(pid, &status, err))
+		return -1;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return explain_failure(program, status, err);
+	return read_pid(ret_pid, err);
+}
+
+struct phrase {
+	const char *part, *other_part; /* both are in the runtime's words */
+	const char *sentence;
+};
+
+static const struct phrase phrases[] = {
+        {"executable file", "not found", "Command not found"},
+        {"executable path", "", "Command not found"},
+        {"Exec format error", "",
+         "Command cannot run on this machine (wrong architecture, or a "
+         "script without a #! line)"},
+        {"exec format error", "",
+         "Command cannot run on this machine (wrong architecture, or a "
+         "script without a #! line)"},
+        {"chdir", "", "Working directory cannot be entered"},
+        {"cwd", "", "Working directory cannot be entered"},
+        {"exec", "ermission denied", "Command is not executable"},
+        {"open executable", "", "Command not found"},
+        {"exec", "o such file", "Command not found"},
+};
+
+int runtime_translate(const char *words, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+		const struct phrase *p = &phrases[i];
+		if (strstr(words, p->part) && strstr(words, p->other_part))
+			return fail(err, E_INVALID, "%s: %s", p->sentence, words);
+	}
+	return fail(err, E_INTERNAL, "the container runtime said: %s", words);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The system calls of a job: an allow-list no wider than Docker's default profile. */
+#ifndef HEARTH_CONTAINER_SECCOMP_H
+#define HEARTH_CONTAINER_SECCOMP_H
+
+#include "base/error.h"
+#include "base/json.h"
+
+/* The member linux.seccomp of config.json for a setting container.seccomp: "default", "none" (then
+ * *ret is NULL) or the path of a profile in that form. Yours to release. */
+int seccomp_profile(const char *setting, json_t **ret, struct error *err);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Measures the upper layer now and then, in a child, so that the log never waits for it. */
+#include "container/storage_watch.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+
+#define INTERVAL_MS 2000
+#define INTERVAL_MAX_MS 30000 /* measured at least that often, if it takes no longer than... */
+#define COST_FACTOR 20        /* ...a twentieth of the time */
+
+struct storage_watch {
+	struct poller *poller;
+	struct poller_timer *timer;
+	struct poller_watch *answer; /* set while a child measures */
+	int answer_fd, upper_fd;
+	pid_t child;
+	int64_t limit_bytes, bytes;
+	int64_t began_ms;          /* of the last measurement */
+	int64_t filled_then_bytes; /* of the file system, at that time */
+	int64_t wait_ms;           /* until the next one at the earliest */
+	bool was_measured, was_exceeded;
+	void (*exceeded)(void *arg);
+	void *arg;
+};
+
+static int64_t filled_bytes(int fd)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(fd, &fs))
+		return INT64_MAX;
+	return (int64_t)(fs.f_blocks - fs.f_bfree) * (int64_t)fs.f_frsize;
+}
+
+/* Blocks of a file with several links are shared among them. */
+static int64_t measure_tree(void)
+{
+	char dot[] = ".";
+	char *const roots[] = {dot, NULL};
+	int64_t bytes = 0;
+	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
+
+	for (FTSENT *entry; tree && (entry = fts_read(tree));) {
+		if (entry->fts_info == FTS_DP || entry->fts_info == FTS_NS || !entry->fts_statp)
+			continue;
+		const struct stat *st = entry->fts_statp;
+		bytes += st->st_blocks * 512 /
+		         (st->st_nlink > 1 && !S_ISDIR(st->st_mode) ? (int64_t)st->st_nlink : 1);
+	}
+	return bytes;
+}
+
+static void measured(void *arg, uint32_t events);
+
+static void measure(struct storage_watch *w)
+{
+	int pair[2];
+
+	if (pipe2(pair, O_CLOEXEC))
+		return;
+	w->began_ms = clock_monotonic_ms();
+	w->filled_then_bytes = filled_bytes(w->upper_fd);
+	w->child = fork();
+	if (w->child == 0) {
+		(void)setpriority(PRIO_PROCESS, 0, 10);
+		int64_t bytes = fchdir(w->upper_fd) == 0 ? measure_tree() : -1;
+		_exit(write(pair[1], &bytes, sizeof(bytes)) != sizeof(bytes));
+	}
+	(void)close(pair[1]);
+	if (w->child < 0) {
+		(void)close(pair[0]);
+		return;
+	}
+	w->answer_fd = pair[0];
+	w->answer = poller_watch(w->poller, w->answer_fd, EPOLLIN, measured, w);
+}
+
+static void reap(struct storage_watch *w)
+{
+	poller_unwatch(w->answer);
+	w->answer = NULL;
+	(void)close(w->answer_fd);
+	while (waitpid(w->child, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static void measured(void *arg, uint32_t events)
+{
+	struct storage_watch *w = arg;
+	int64_t bytes = -1;
+	bool is_known = read(w->answer_fd, &bytes, sizeof(bytes)) == sizeof(bytes) && bytes >= 0;
+
+	reap(w);
+	w->wait_ms = (clock_monotonic_ms() - w->began_ms) * COST_FACTOR;
+	if (!is_known)
+		return;
+	w->bytes = bytes;
+	w->was_measured = true;
+	if (w->limit_bytes > 0 && bytes > w->limit_bytes && !w->was_exceeded) {
+		w->was_exceeded = true;
+		w->exceeded(w->arg);
+	}
+}
+
+static bool is_due(const struct storage_watch *w)
+{
+	int64_t age_ms = clock_monotonic_ms() - w->began_ms;
+
+	if (w->answer || age_ms < w->wait_ms)
+		return false;
+	if (!w->was_measured || age_ms >= INTERVAL_MAX_MS)
+		return true;
+	return w->limit_bytes > 0 &&
+	       filled_bytes(w->upper_fd) - w->filled_then_bytes > w->limit_bytes - w->bytes;
+}
+
+static void tick(void *arg)
+{
+	struct storage_watch *w = arg;
+
+	if (is_due(w))
+		measure(w);
+	poller_timer_set(w->timer, clock_monotonic_ms() + INTERVAL_MS);
+}
+
+struct storage_watch *storage_watch_new(struct poller *poller, int take_upper_fd,
+                                        int64_t limit_bytes, void (*exceeded)(void *arg), void *arg)
+{
+	struct storage_watch *w = xcalloc(1, sizeof(*w));
+
+	w->poller = poller;
+	w->upper_fd = take_upper_fd;
+	w->limit_bytes = limit_bytes;
+	w->exceeded = exceeded;
+	w->arg = arg;
+	w->timer = poller_timer_new(poller, tick, w);
+	poller_timer_set(w->timer, clock_monotonic_ms() + INTERVAL_MS);
+	return w;
+}
+
+int64_t storage_watch_bytes(const struct storage_watch *w)
+{
+	return w->bytes;
+}
+
+void storage_watch_free(struct storage_watch *w)
+{
+	if (!w)
+		return;
+	if (w->answer) {
+		(void)kill(w->child, SIGKILL);
+		reap(w);
+	}
+	poller_timer_free(w->timer);
+	(void)close(w->upper_fd);
+	free(w);
+}
