@@ -95,18 +95,29 @@ static void images_client_left(void *arg)
 	change->request = NULL;
 }
 
-static void images_change_done(void *arg, const json_t *record, const struct error *err)
+/* {"type":"done","image":…} or {"type":"done","freed_bytes":…,"removed":[…]} */
+static json_t *images_render_result(const json_t *message)
+{
+	const json_t *image = json_object_get(message, "image");
+	json_t *rest;
+
+	if (image)
+		return images_render(image, 1);
+	rest = json_copy((json_t *)message);
+	json_object_del(rest, "type");
+	return rest;
+}
+
+static void images_change_done(void *arg, const json_t *message, const struct error *err)
 {
 	struct image_change *change = arg;
 
 	if (!change->request)
-		log_info("%s client=left result=%s", change->audit, record ? "done" : err->text);
-	else if (!record)
-		answer_error(change->request, err);
-	else if (json_object_get(record, "reference"))
-		http_respond_json(change->request, 200, images_render(record, 1));
+		log_info("%s client=left result=%s", change->audit, message ? "done" : err->text);
+	else if (message)
+		http_respond_json(change->request, 200, images_render_result(message));
 	else
-		http_respond_json(change->request, 200, json_deep_copy(record));
+		answer_error(change->request, err);
 	free(change->audit);
 	free(change);
 }

@@ -33,24 +33,14 @@ static const struct route_query pull_query[] = {
         {"reference", "The image to pull, when the body does not name one", "string", false}, {0}};
 
 #define JOB "/api/jobs/{ns}/{id}"
-#define ROW(method_, pattern_, handler_, max_body_, ...)                                           \
-	{                                                                                          \
-		.method = (method_), .pattern = (pattern_), .handler = (handler_),                 \
-		.max_body = (max_body_), .more = &(const struct route_doc)                         \
-		{                                                                                  \
-			__VA_ARGS__                                                                \
-		}                                                                                  \
-	}
-#define SPOOLED_ROW(method_, pattern_, handler_, ...)                                              \
-	{                                                                                          \
-		.method = (method_), .pattern = (pattern_), .handler = (handler_), .max_body = -1, \
-		.spool = true, .more = &(const struct route_doc)                                   \
-		{                                                                                  \
-			__VA_ARGS__                                                                \
-		}                                                                                  \
-	}
-
 /* clang-format off */
+#define ROW(method_, pattern_, handler_, max_body_, ...) \
+	{.method = (method_), .pattern = (pattern_), .handler = (handler_), .max_body = (max_body_), \
+	 .more = &(const struct route_doc){__VA_ARGS__}}
+#define SPOOLED_ROW(method_, pattern_, handler_, ...) \
+	{.method = (method_), .pattern = (pattern_), .handler = (handler_), .max_body = -1, .spool = true, \
+	 .more = &(const struct route_doc){__VA_ARGS__}}
+
 static const struct http_route routes[] = {
 	/* Jobs */
 	ROW("GET", "/api/jobs/hardware", hardware_list, 0,
