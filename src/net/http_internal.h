@@ -106,8 +106,7 @@ struct http_listener {
 	struct http_server *server;
 	struct loop_watch *watch;
 	int fd;
-	bool is_unix;
-	char *unix_path;
+	char *unix_path; /* NULL: TCP */
 };
 
 struct http_linger {

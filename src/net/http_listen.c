@@ -67,7 +67,7 @@ static void on_connection(void *arg, int events)
 			}
 			break;
 		}
-		if (!listener->is_unix)
+		if (!listener->unix_path)
 			prepare_tcp(fd);
 		/* It closes the descriptor when it refuses. */
 		(void)MHD_add_connection(server->daemon, fd, (struct sockaddr *)&peer, len);
@@ -75,20 +75,23 @@ static void on_connection(void *arg, int events)
 	http_server_run(server);
 }
 
-static void add_listener(struct http_server *server, int fd, const char *unix_path)
+void http_server_add_socket(struct http_server *server, int take_fd)
 {
 	struct http_listener *listener = xcalloc(1, sizeof(*listener));
+	struct sockaddr_un bound = {0};
+	socklen_t len = sizeof(bound) - 1;
 
+	(void)getsockname(take_fd, (struct sockaddr *)&bound, &len);
 	listener->server = server;
-	listener->fd = fd;
-	listener->is_unix = unix_path != NULL;
-	listener->unix_path = xstrdup(unix_path);
-	listener->watch = loop_watch_new(server->loop, fd, UV_READABLE, on_connection, listener);
+	listener->fd = take_fd;
+	listener->unix_path = bound.sun_family == AF_UNIX ? xstrdup(bound.sun_path) : NULL;
+	listener->watch =
+	        loop_watch_new(server->loop, take_fd, UV_READABLE, on_connection, listener);
 	listener->next = server->listeners;
 	server->listeners = listener;
 }
 
-static int listen_unix(struct http_server *server, const char *path, struct error *err)
+static int open_unix(const char *path, int *ret_fd, struct error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -101,7 +104,7 @@ static int listen_unix(struct http_server *server, const char *path, struct erro
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    chmod(path, 0600) < 0 || listen(fd, BACKLOG) < 0)
 		return fail_errno(err, E_INTERNAL, errno, "cannot listen on unix:%s", path);
-	add_listener(server, take_fd(&fd), path);
+	*ret_fd = take_fd(&fd);
 	return 0;
 }
 
@@ -171,20 +174,13 @@ static int bound_port(int fd)
 	return ntohs(((struct sockaddr_in *)&bound)->sin_port);
 }
 
-int http_server_listen(struct http_server *server, const char *address, int *ret_port,
-                       struct error *err)
+static int open_tcp(const char *address, int *ret_fd, struct error *err)
 {
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
 	                         .ai_socktype = SOCK_STREAM};
 	struct addrinfo *info = NULL;
 	char host[256], port[8];
-	int fd = -1;
 
-	if (strncmp(address, "unix:", 5) == 0) {
-		if (ret_port)
-			*ret_port = 0;
-		return listen_unix(server, address + 5, err);
-	}
 	if (split_address(address, host, port, err) < 0)
 		return -1;
 	int problem =
@@ -192,13 +188,30 @@ int http_server_listen(struct http_server *server, const char *address, int *ret
 	if (problem)
 		return fail(err, E_INVALID, "listen address %s: %s", address,
 		            gai_strerror(problem));
-	int result = bind_tcp(info, address, &fd, err);
+	int result = bind_tcp(info, address, ret_fd, err);
 	freeaddrinfo(info);
-	if (result < 0)
+	return result;
+}
+
+int http_socket_open(const char *address, int *ret_fd, int *ret_port, struct error *err)
+{
+	bool is_unix = strncmp(address, "unix:", 5) == 0;
+
+	if ((is_unix ? open_unix(address + 5, ret_fd, err) : open_tcp(address, ret_fd, err)) < 0)
 		return -1;
 	if (ret_port)
-		*ret_port = bound_port(fd);
-	add_listener(server, fd, NULL);
+		*ret_port = is_unix ? 0 : bound_port(*ret_fd);
+	return 0;
+}
+
+int http_server_listen(struct http_server *server, const char *address, int *ret_port,
+                       struct error *err)
+{
+	int fd;
+
+	if (http_socket_open(address, &fd, ret_port, err) < 0)
+		return -1;
+	http_server_add_socket(server, fd);
 	return 0;
 }
 

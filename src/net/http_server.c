@@ -6,13 +6,9 @@
  */
 #include "net/http_internal.h"
 
-#include "base/cleanup.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "base/memory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -76,24 +72,6 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
 	return strlen(text);
 }
 
-static int read_pem(const char *path, const char *what, char **ret, struct error *err)
-{
-	autobuffer struct buffer text = BUFFER_INIT(1024L * 1024);
-	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char piece[4096];
-	ssize_t n;
-
-	if (fd < 0)
-		return fail_errno(err, E_INVALID, errno, "cannot read the %s %s", what, path);
-	while ((n = read(fd, piece, sizeof(piece))) > 0)
-		if (buffer_add(&text, piece, (size_t)n) < 0)
-			return fail(err, E_INVALID, "the %s %s is too large", what, path);
-	if (n < 0)
-		return fail_errno(err, E_INVALID, errno, "cannot read the %s %s", what, path);
-	*ret = buffer_take(&text);
-	return 0;
-}
-
 static struct MHD_Daemon *start_daemon(struct http_server *server)
 {
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
@@ -121,23 +99,18 @@ static int open_daemon(struct http_server *server, struct error *err)
 {
 	const struct http_server_options *options = &server->options;
 
-	if (options->tls_certificate || options->tls_key) {
-		if (!options->tls_certificate || !options->tls_key)
-			return fail(err, E_INVALID,
-			            "TLS needs both a certificate and its private key");
-		server->is_tls = true;
-		if (read_pem(options->tls_certificate, "TLS certificate", &server->tls_certificate,
-		             err) < 0 ||
-		    read_pem(options->tls_key, "TLS key", &server->tls_key, err) < 0)
-			return -1;
-	}
+	if (!options->tls_certificate != !options->tls_key)
+		return fail(err, E_INVALID, "TLS needs both a certificate and its private key");
+	server->is_tls = options->tls_certificate != NULL;
+	server->tls_certificate = xstrdup(options->tls_certificate);
+	server->tls_key = xstrdup(options->tls_key);
 	server->daemon = start_daemon(server);
+	if (!server->daemon && server->is_tls)
+		return fail(err, E_INVALID,
+		            "the TLS certificate and its key do not fit together or are not PEM "
+		            "files");
 	if (!server->daemon)
-		return fail(err, server->is_tls ? E_INVALID : E_INTERNAL,
-		            server->is_tls ? "the TLS certificate %s and the key %s do not fit "
-		                             "together or are not PEM files"
-		                           : "the HTTP server cannot be started%.0s%.0s",
-		            options->tls_certificate, options->tls_key);
+		return fail(err, E_INTERNAL, "the HTTP server cannot be started");
 	server->gone_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (server->gone_fd < 0)
 		return fail_errno(err, E_INTERNAL, errno, "the HTTP server cannot be started");

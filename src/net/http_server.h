@@ -41,7 +41,7 @@ struct http_server_options {
 	int64_t max_connections;
 	int64_t idle_timeout_s;	 /* connections that neither send nor take anything */
 	const char *spool_dir;	 /* where spooled bodies lie while they last */
-	const char *tls_certificate; /* PEM texts' file names; NULL: plain HTTP */
+	const char *tls_certificate; /* PEM texts; NULL: plain HTTP */
 	const char *tls_key;
 	/* Runs before each handler; returns false after having answered itself. May be NULL. */
 	bool (*before)(struct http_request *request, const struct http_route *route, void *context);
@@ -57,6 +57,9 @@ void http_server_free(struct http_server *server);
 /* "ADDRESS:PORT", "[v6]:PORT" or "unix:PATH"; port 0 picks one, which *ret_port tells. */
 int http_server_listen(struct http_server *server, const char *address, int *ret_port,
 		       struct error *err);
+/* The same in two steps, for sockets that are bound before rights are given up. */
+int http_socket_open(const char *address, int *ret_fd, int *ret_port, struct error *err);
+void http_server_add_socket(struct http_server *server, int take_fd);
 int http_server_connection_count(const struct http_server *server);
 
 /* What was asked. All strings are borrowed for the life of the request. */

@@ -4,9 +4,11 @@
  * port that it listens on. Arguments: [--tls CERTIFICATE KEY] [--unix PATH] [--idle SECONDS].
  */
 #include "base/memory.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "net/http_server.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -259,6 +261,16 @@ static const struct http_route routes[] = {
         {NULL, NULL, NULL, 0, false, NULL},
 };
 
+static char *read_text(const char *path)
+{
+	struct error err = ERROR_INIT;
+	struct buffer text = BUFFER_INIT(1024L * 1024);
+
+	if (file_read(AT_FDCWD, path, &text, &err) < 0)
+		log_error("%s", err.text);
+	return buffer_take(&text);
+}
+
 static void on_signal(uv_signal_t *handle, int signum)
 {
 	loop_stop(loop);
@@ -274,8 +286,8 @@ int main(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--tls") == 0 && i + 2 < argc) {
-			options.tls_certificate = argv[++i];
-			options.tls_key = argv[++i];
+			options.tls_certificate = read_text(argv[++i]);
+			options.tls_key = read_text(argv[++i]);
 		} else if (strcmp(argv[i], "--unix") == 0 && i + 1 < argc) {
 			unix_path = argv[++i];
 		} else if (strcmp(argv[i], "--idle") == 0 && i + 1 < argc) {
