@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attempts: rows first, then processes. An attempt has its row on disk before the backend hears of
+ * it, so that after a crash at any point somebody looks for its process; and its end is one
+ * transaction with what follows from it, so that nobody ever sees one without the other.
+ */
+#include "job/attempt.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "job/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SECRETS_MAX (8 * 1024 * 1024)
+
+static void attempt_write_event(struct job_service *service, const char *id, json_t *take_data)
+{
+	autojson json_t *data = take_data;
+	autofree char *text = json_to_text(data);
+
+	(void)events_insert(service->db, id, "attempt", text, clock_now_ms());
+}
+
+void attempt_create(struct job_service *service, struct active_job *job)
+{
+	struct attempt_record attempt = {
+	        .number = job->number,
+	        .slot = job->place.slot,
+	        .created_ms = clock_now_ms(),
+	};
+
+	memcpy(attempt.job_id, job->entry.id, ID_SIZE);
+	attempts_insert(service->db, &attempt);
+	attempt_write_event(service, job->entry.id,
+	                    json_pack("{s:i, s:s}", "number", job->number, "phase", "created"));
+	active_leave_queue(service, job);
+	job->attempt_created_ms = attempt.created_ms;
+	job->is_live = true;
+	job->is_chosen = true;
+	noted_add(&service->chosen, job);
+	service_after_commit(service);
+}
+
+/* The end of an attempt that no backend knows. */
+static void attempt_end_here(struct job_service *service, struct active_job *job,
+                             enum attempt_outcome outcome, const char *message)
+{
+	struct exit_record record = {
+	        .outcome = outcome, .exit_code = -1, .ended_ms = clock_now_ms()};
+	struct backend_events events = attempt_events(service);
+
+	snprintf(record.message, sizeof(record.message), "%s", message);
+	events.ended(events.arg, job->entry.id, job->number, &record);
+}
+
+static int attempt_get_secrets(struct job_service *service, const char *id, json_t **ret,
+                               struct error *err)
+{
+	autobuffer struct buffer sealed = BUFFER_INIT(SECRETS_MAX);
+	autobuffer struct buffer plain = BUFFER_INIT(SECRETS_MAX);
+	int rc;
+
+	jobs_get_secrets(service->db, id, &sealed);
+	if (sealed.len == 0) {
+		*ret = json_object();
+		return 0;
+	}
+	if (unseal(service->key, sealed.data, sealed.len, &plain, err) < 0)
+		return -1;
+	rc = json_parse(buffer_text(&plain), plain.len, "the job's secrets", ret, err);
+	seal_wipe(plain.data, plain.len);
+	return rc;
+}
+
+static int attempt_hand_over(struct job_service *service, struct active_job *job,
+                             void (*fn)(struct backend *, const struct attempt_start *),
+                             struct error *err)
+{
+	struct job_record record autojob = {0};
+	autojson json_t *secrets = NULL;
+	struct attempt_start start = {
+	        .job = &record,
+	        .number = job->number,
+	        .slot = job->place.slot,
+	        .flavor = job->place.flavor,
+	};
+
+	if (!jobs_find(service->db, job->entry.id, &record))
+		BUG("job %s has an attempt, but no row", job->entry.id);
+	if (attempt_get_secrets(service, job->entry.id, &secrets, err) < 0)
+		return error_prefix(err, "cannot read the secrets of the job");
+	start.secrets = secrets;
+	fn(service->backend, &start);
+	return 0;
+}
+
+void attempt_start(struct job_service *service, struct active_job *job)
+{
+	struct error err = ERROR_INIT;
+
+	job->is_chosen = false;
+	if (job->is_canceled) {
+		attempt_end_here(service, job, OUTCOME_CANCELED, "");
+	} else if (attempt_hand_over(service, job, service->backend->ops->start, &err) < 0) {
+		log_error("job %s: %s", job->entry.id, err.text);
+		attempt_end_here(service, job, OUTCOME_FAILED, err.text);
+	}
+}
+
+/* The secrets do not matter to a process that has them already; it has to be taken over anyway. */
+void attempt_adopt(struct job_service *service, struct active_job *job)
+{
+	struct error err = ERROR_INIT;
+
+	if (attempt_hand_over(service, job, service->backend->ops->adopt, &err) < 0) {
+		struct job_record record autojob = {0};
+		autojson json_t *none = json_object();
+		struct attempt_start start = {.job = &record,
+		                              .number = job->number,
+		                              .slot = job->place.slot,
+		                              .flavor = job->place.flavor,
+		                              .secrets = none};
+
+		log_error("job %s: %s", job->entry.id, err.text);
+		if (jobs_find(service->db, job->entry.id, &record))
+			service->backend->ops->adopt(service->backend, &start);
+	}
+	if (job->is_canceled)
+		service->backend->ops->stop(service->backend, job->entry.id, job->number);
+}
+
+/* NULL when the backend speaks of something that is over: a late word, not an error. */
+static struct active_job *attempt_find(struct job_service *service, const char *id, int number)
+{
+	struct active_job *job = active_find(service, id);
+
+	if (job && job->is_live && job->number == number)
+		return job;
+	log_debug("job %s: the backend speaks of attempt %d, which is not live", id, number);
+	return NULL;
+}
+
+static void attempt_on_progress(void *arg, const char *id, int number, const char *message)
+{
+	struct job_service *service = arg;
+	struct active_job *job = attempt_find(service, id, number);
+
+	if (!job || job->attempt_started_ms)
+		return;
+	active_set_progress(job, message);
+	service_touch(service, id);
+}
+
+static void attempt_on_image(void *arg, const char *id, int number, const char *manifest_digest)
+{
+	struct job_service *service = arg;
+
+	if (!attempt_find(service, id, number))
+		return;
+	jobs_set_image_digest(service->db, id, manifest_digest);
+	service_touch(service, id);
+}
+
+/* Several attempts of one job: RUNNING since the first one ran. */
+static void attempt_set_running(struct job_service *service, struct active_job *job,
+                                struct job_record *record, int64_t started_ms)
+{
+	struct job_change change = {
+	        .stage = STAGE_RUNNING,
+	        .failure_count = record->failure_count,
+	        .at_ms = started_ms,
+	};
+
+	job->attempt_started_ms = started_ms;
+	active_set_progress(job, NULL);
+	attempts_set_started(service->db, job->entry.id, job->number, started_ms);
+	attempt_write_event(service, job->entry.id,
+	                    json_pack("{s:i, s:s}", "number", job->number, "phase", "running"));
+	if (!job->is_canceled)
+		(void)service_transition(service, record, &change);
+}
+
+static void attempt_on_running(void *arg, const char *id, int number, int64_t started_ms)
+{
+	struct job_service *service = arg;
+	struct active_job *job = attempt_find(service, id, number);
+	struct job_record record autojob = {0};
+
+	if (!job || job->attempt_started_ms || !jobs_find(service->db, id, &record))
+		return;
+	attempt_set_running(service, job, &record, started_ms > 0 ? started_ms : clock_now_ms());
+}
+
+/* Durations are those of the monotonic clock where there is one; the wall clock may have stepped.
+ */
+static int64_t attempt_ended_ms(const struct active_job *job, const struct exit_record *record)
+{
+	int64_t start_ms =
+	        job->attempt_started_ms ? job->attempt_started_ms : job->attempt_created_ms;
+	int64_t end_ms = record->ended_ms > 0 ? record->ended_ms : clock_now_ms();
+
+	if (job->attempt_started_ms && record->running_us > 0)
+		end_ms = job->attempt_started_ms + record->running_us / 1000;
+	return end_ms > start_ms ? end_ms : start_ms;
+}
+
+static void attempt_write_end(struct job_service *service, const struct active_job *job,
+                              const struct exit_record *record, int64_t ended_ms)
+{
+	struct attempt_record row = {
+	        .number = job->number,
+	        .started_ms = job->attempt_started_ms,
+	        .ended_ms = ended_ms,
+	        .exit_code = record->outcome == OUTCOME_EXITED ? record->exit_code : -1,
+	        .signal = record->outcome == OUTCOME_EXITED ? 0 : record->signal,
+	};
+	json_t *data = json_pack("{s:i, s:s, s:s}", "number", job->number, "phase", "ended",
+	                         "outcome", outcome_name(record->outcome));
+
+	memcpy(row.job_id, job->entry.id, ID_SIZE);
+	snprintf(row.outcome, sizeof(row.outcome), "%s", outcome_name(record->outcome));
+	attempts_set_ended(service->db, &row);
+	if (row.exit_code >= 0)
+		json_object_set_new(data, "exitCode", json_integer(row.exit_code));
+	if (row.signal > 0)
+		json_object_set_new(data, "signal", json_integer(row.signal));
+	attempt_write_event(service, job->entry.id, data);
+}
+
+/* What follows for the job: its end, or its next attempt. */
+static void attempt_conclude(struct job_service *service, struct active_job *job,
+                             struct job_record *record, const struct exit_record *exit,
+                             int64_t ended_ms)
+{
+	struct attempt_verdict verdict;
+	struct job_change change;
+
+	attempt_judge(record, job->number, exit, &verdict);
+	change = (struct job_change){
+	        .stage = verdict.stage,
+	        .message = verdict.message,
+	        .failure_count = record->failure_count + verdict.is_failure,
+	        .at_ms = ended_ms,
+	};
+	(void)service_transition(service, record, &change);
+	if (verdict.is_retried) {
+		scheduler_release(service->scheduler, &job->place);
+		active_enqueue(service, job, job->number + 1);
+	} else {
+		active_end(service, job);
+	}
+}
+
+static void attempt_on_ended(void *arg, const char *id, int number, const struct exit_record *told)
+{
+	struct job_service *service = arg;
+	struct active_job *job = attempt_find(service, id, number);
+	struct job_record record autojob = {0};
+	struct exit_record exit = *told;
+	int64_t ended_ms;
+
+	if (!job)
+		return;
+	if (!jobs_find(service->db, id, &record))
+		BUG("job %s has an attempt, but no row", id);
+	if (exit.started_ms > 0 && !job->attempt_started_ms)
+		attempt_set_running(service, job, &record, exit.started_ms);
+	exit.started_ms = job->attempt_started_ms;
+	ended_ms = attempt_ended_ms(job, &exit);
+	attempt_write_end(service, job, &exit, ended_ms);
+	if (stage_is_terminal(record.stage))
+		active_end(service, job);
+	else
+		attempt_conclude(service, job, &record, &exit, ended_ms);
+	service_touch(service, id);
+	service_schedule(service);
+}
+
+struct backend_events attempt_events(struct job_service *service)
+{
+	return (struct backend_events){
+	        .progress = attempt_on_progress,
+	        .image = attempt_on_image,
+	        .running = attempt_on_running,
+	        .ended = attempt_on_ended,
+	        .arg = service,
+	};
+}

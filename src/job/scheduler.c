@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue, the free resources and the slots. See the header. */
+#include "job/scheduler.h"
+
+#include "base/memory.h"
+#include "base/quantity.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct queue {
+	struct scheduler_entry *first, *last;
+};
+
+struct scheduler {
+	int64_t cpu_millis, memory_bytes, max_running;
+	struct scheduler_usage usage;
+	struct queue retries, arrivals;
+	int64_t next_ticket;
+	int64_t seen_ticket; /* the last scheduler_next() knew all tickets below this one */
+	bool are_positions_valid;
+	uint8_t *slots; /* one byte each: taken or not */
+	int n_slots, first_free_slot;
+};
+
+struct scheduler *scheduler_new(const struct configuration *configuration)
+{
+	struct scheduler *scheduler = xcalloc(1, sizeof(*scheduler));
+
+	scheduler->cpu_millis = configuration->cpu_millis ? configuration->cpu_millis : INT64_MAX;
+	scheduler->memory_bytes =
+	        configuration->memory_bytes ? configuration->memory_bytes : INT64_MAX;
+	scheduler->max_running =
+	        configuration->max_running > 0 ? configuration->max_running : INT64_MAX;
+	return scheduler;
+}
+
+void scheduler_free(struct scheduler *scheduler)
+{
+	if (!scheduler)
+		return;
+	free(scheduler->slots);
+	free(scheduler);
+}
+
+static struct queue *scheduler_queue(struct scheduler *scheduler,
+                                     const struct scheduler_entry *entry)
+{
+	return entry->is_retry ? &scheduler->retries : &scheduler->arrivals;
+}
+
+static struct scheduler_entry *scheduler_first(const struct scheduler *scheduler)
+{
+	return scheduler->retries.first ? scheduler->retries.first : scheduler->arrivals.first;
+}
+
+void scheduler_enqueue(struct scheduler *scheduler, struct scheduler_entry *entry, bool is_retry)
+{
+	struct queue *queue;
+
+	entry->is_retry = is_retry;
+	entry->is_queued = true;
+	entry->ticket = scheduler->next_ticket++;
+	queue = scheduler_queue(scheduler, entry);
+	entry->next = NULL;
+	entry->previous = queue->last;
+	*(queue->last ? &queue->last->next : &queue->first) = entry;
+	queue->last = entry;
+	scheduler->usage.queued++;
+	scheduler->are_positions_valid = false;
+}
+
+void scheduler_dequeue(struct scheduler *scheduler, struct scheduler_entry *entry)
+{
+	struct queue *queue = scheduler_queue(scheduler, entry);
+
+	*(entry->previous ? &entry->previous->next : &queue->first) = entry->next;
+	*(entry->next ? &entry->next->previous : &queue->last) = entry->previous;
+	entry->previous = entry->next = NULL;
+	entry->is_queued = false;
+	scheduler->usage.queued--;
+	scheduler->are_positions_valid = false;
+}
+
+static void scheduler_reserve_slots(struct scheduler *scheduler, int count)
+{
+	int bigger = scheduler->n_slots ? scheduler->n_slots : 64;
+
+	if (count <= scheduler->n_slots)
+		return;
+	while (bigger < count)
+		bigger *= 2;
+	scheduler->slots = xrealloc(scheduler->slots, (size_t)bigger);
+	memset(scheduler->slots + scheduler->n_slots, 0, (size_t)(bigger - scheduler->n_slots));
+	scheduler->n_slots = bigger;
+}
+
+/* Every slot below first_free_slot is taken. */
+static int scheduler_free_slot(struct scheduler *scheduler)
+{
+	int slot = scheduler->first_free_slot;
+
+	while (slot < scheduler->n_slots && scheduler->slots[slot])
+		slot++;
+	scheduler->first_free_slot = slot;
+	return slot;
+}
+
+void scheduler_hold(struct scheduler *scheduler, struct scheduler_entry *entry, int slot)
+{
+	scheduler_reserve_slots(scheduler, slot + 1);
+	scheduler->slots[slot] = 1;
+	entry->slot = slot;
+	entry->is_holding = true;
+	scheduler->usage.holding++;
+	scheduler->usage.cpu_millis += entry->flavor->cpu_millis;
+	scheduler->usage.memory_bytes += entry->flavor->memory_bytes;
+}
+
+void scheduler_release(struct scheduler *scheduler, struct scheduler_entry *entry)
+{
+	scheduler->slots[entry->slot] = 0;
+	if (entry->slot < scheduler->first_free_slot)
+		scheduler->first_free_slot = entry->slot;
+	entry->is_holding = false;
+	scheduler->usage.holding--;
+	scheduler->usage.cpu_millis -= entry->flavor->cpu_millis;
+	scheduler->usage.memory_bytes -= entry->flavor->memory_bytes;
+}
+
+static bool scheduler_fits(const struct scheduler *scheduler, const struct flavor *flavor)
+{
+	return scheduler->usage.holding < scheduler->max_running &&
+	       scheduler->usage.cpu_millis + flavor->cpu_millis <= scheduler->cpu_millis &&
+	       scheduler->usage.memory_bytes + flavor->memory_bytes <= scheduler->memory_bytes;
+}
+
+struct scheduler_entry *scheduler_next(struct scheduler *scheduler)
+{
+	struct scheduler_entry *entry = scheduler_first(scheduler);
+
+	scheduler->seen_ticket = scheduler->next_ticket;
+	if (!entry || !scheduler_fits(scheduler, entry->flavor))
+		return NULL;
+	scheduler_dequeue(scheduler, entry);
+	scheduler_hold(scheduler, entry, scheduler_free_slot(scheduler));
+	return entry;
+}
+
+static int64_t scheduler_number(struct scheduler_entry *entry, int64_t position)
+{
+	for (; entry; entry = entry->next)
+		entry->position = position++;
+	return position;
+}
+
+static int64_t scheduler_position(struct scheduler *scheduler, const struct scheduler_entry *entry)
+{
+	if (!scheduler->are_positions_valid) {
+		(void)scheduler_number(scheduler->arrivals.first,
+		                       scheduler_number(scheduler->retries.first, 0));
+		scheduler->are_positions_valid = true;
+	}
+	return entry->position;
+}
+
+static const char *scheduler_format_cpu(int64_t millis, char text[QUANTITY_TEXT_SIZE])
+{
+	snprintf(text, QUANTITY_TEXT_SIZE, "%g", (double)(millis > 0 ? millis : 0) / 1000);
+	return text;
+}
+
+/* The first in the queue: what it needs that is not free. */
+static void scheduler_explain_first(const struct scheduler *scheduler, const struct flavor *flavor,
+                                    char *ret, size_t size)
+{
+	char cpu[QUANTITY_TEXT_SIZE], memory[QUANTITY_TEXT_SIZE];
+	char free_cpu[QUANTITY_TEXT_SIZE], free_memory[QUANTITY_TEXT_SIZE];
+	int64_t free_bytes = scheduler->memory_bytes - scheduler->usage.memory_bytes;
+
+	if (scheduler->usage.holding >= scheduler->max_running) {
+		snprintf(ret, size, "Waiting: %lld of %lld jobs are running",
+		         (long long)scheduler->usage.holding, (long long)scheduler->max_running);
+		return;
+	}
+	snprintf(
+	        ret, size, "Waiting for %s vCPU and %s: %s vCPU and %s are free",
+	        scheduler_format_cpu(flavor->cpu_millis, cpu),
+	        quantity_format_bytes(flavor->memory_bytes, memory),
+	        scheduler_format_cpu(scheduler->cpu_millis - scheduler->usage.cpu_millis, free_cpu),
+	        quantity_format_bytes(free_bytes > 0 ? free_bytes : 0, free_memory));
+}
+
+bool scheduler_explain(struct scheduler *scheduler, struct scheduler_entry *entry, char *ret,
+                       size_t size)
+{
+	int64_t position;
+
+	if (!entry->is_queued || entry->ticket >= scheduler->seen_ticket)
+		return false;
+	position = scheduler_position(scheduler, entry);
+	if (position == 0)
+		scheduler_explain_first(scheduler, entry->flavor, ret, size);
+	else
+		snprintf(ret, size, "Waiting: %lld job%s ahead", (long long)position,
+		         position == 1 ? "" : "s");
+	return true;
+}
+
+struct scheduler_usage scheduler_usage(const struct scheduler *scheduler)
+{
+	return scheduler->usage;
+}

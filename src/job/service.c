@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The jobs service: wiring, the turn, cancel, labels and what is shown. See active.h for the turn.
+ */
+#include "job/service.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "job/attempt.h"
+#include "job/recovery.h"
+#include "job/retention.h"
+#include "job/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct job_service *job_service_new(const struct job_service_options *options)
+{
+	struct job_service *service = xcalloc(1, sizeof(*service));
+
+	service->loop = options->loop;
+	service->db = options->db;
+	service->configuration = options->configuration;
+	service->key = options->key;
+	service->attempts_fd = options->attempts_fd;
+	service->spawner_fd = options->spawner_fd;
+	service->scheduler = scheduler_new(options->configuration);
+	return service;
+}
+
+struct backend_events job_service_backend_events(struct job_service *service)
+{
+	return attempt_events(service);
+}
+
+void job_service_start(struct job_service *service, struct backend *take_backend)
+{
+	service->backend = take_backend;
+	recovery_run(service);
+	service->retention = retention_new(service);
+	service_schedule(service);
+}
+
+static void service_free_active(struct id_entry *entry)
+{
+	struct active_job *job = (struct active_job *)entry;
+
+	free(job->progress);
+	free(job);
+}
+
+static void service_free_count(struct id_entry *entry)
+{
+	free(entry);
+}
+
+void job_service_free(struct job_service *service)
+{
+	if (!service)
+		return;
+	retention_free(service->retention);
+	if (service->backend)
+		service->backend->ops->free(service->backend);
+	watch_clear(service);
+	id_table_clear(&service->active, service_free_active);
+	id_table_clear(&service->namespaces, service_free_count);
+	scheduler_free(service->scheduler);
+	id_list_clear(&service->canceled);
+	id_list_clear(&service->touched);
+	free(service);
+}
+
+static void service_pass(void *arg)
+{
+	struct job_service *service = arg;
+	struct scheduler_entry *place;
+
+	service->is_pass_deferred = false;
+	while ((place = scheduler_next(service->scheduler)))
+		attempt_create(service, (struct active_job *)((char *)place -
+		                                              offsetof(struct active_job, place)));
+}
+
+void service_schedule(struct job_service *service)
+{
+	if (service->is_pass_deferred)
+		return;
+	service->is_pass_deferred = true;
+	loop_defer(service->loop, service_pass, service);
+}
+
+static void service_stop_canceled(struct job_service *service, const struct id_list *canceled)
+{
+	for (size_t i = 0; i < canceled->count; i++) {
+		const struct active_job *job = active_find(service, canceled->ids[i]);
+
+		if (job && job->is_live)
+			service->backend->ops->stop(service->backend, job->entry.id, job->number);
+	}
+}
+
+/* Jobs that are over leave before their watchers are told, so that those find the job settled. */
+static void service_committed(void *arg)
+{
+	struct job_service *service = arg;
+	struct id_list canceled = service->canceled, touched = service->touched;
+	struct active_job *job;
+
+	service->is_commit_awaited = false;
+	service->canceled = service->touched = (struct id_list){0};
+	while ((job = noted_take(&service->over))) {
+		id_table_remove(&service->active, &job->entry);
+		service_free_active(&job->entry);
+	}
+	service_stop_canceled(service, &canceled);
+	while ((job = noted_take(&service->chosen)))
+		attempt_start(service, job);
+	for (size_t i = 0; i < touched.count; i++)
+		watch_tell(service, touched.ids[i]);
+	id_list_clear(&canceled);
+	id_list_clear(&touched);
+}
+
+void service_after_commit(struct job_service *service)
+{
+	if (service->is_commit_awaited)
+		return;
+	service->is_commit_awaited = true;
+	database_after_commit(service->db, service_committed, service);
+}
+
+void service_touch(struct job_service *service, const char *id)
+{
+	struct id_list *touched = &service->touched;
+
+	service_after_commit(service);
+	if (!touched->count || strcmp(touched->ids[touched->count - 1], id) != 0)
+		id_list_add(touched, id);
+}
+
+bool service_transition(struct job_service *service, struct job_record *job,
+                        const struct job_change *change)
+{
+	if (!job_transition(service->db, job, change))
+		return false;
+	if (stage_is_terminal(job->stage))
+		service->ended_total[job->stage]++;
+	service_touch(service, job->id);
+	return true;
+}
+
+void job_cancel(struct job_service *service, const char *id, const char *reason,
+                const char *message)
+{
+	struct active_job *active = active_find(service, id);
+	struct job_record job autojob = {0};
+	struct job_change change = {
+	        .stage = STAGE_CANCELED,
+	        .message = message,
+	        .cancel_reason = reason,
+	        .at_ms = clock_now_ms(),
+	};
+
+	if (!jobs_find(service->db, id, &job))
+		return;
+	change.failure_count = job.failure_count;
+	if (!service_transition(service, &job, &change) || !active)
+		return;
+	if (active->is_live) {
+		active->is_canceled = true;
+		if (!active->is_chosen)
+			id_list_add(&service->canceled, id);
+	} else {
+		active_end(service, active);
+		service_schedule(service);
+	}
+}
+
+void job_relabel(struct job_service *service, const char *id, const json_t *labels)
+{
+	autojson json_t *data = json_pack("{s:O}", "labels", labels);
+	autofree char *text = json_to_text(data);
+	int64_t now_ms = clock_now_ms();
+
+	jobs_set_labels(service->db, id, labels, now_ms);
+	(void)events_insert(service->db, id, "labels", text, now_ms);
+	service_touch(service, id);
+}
+
+const char *job_status_message(struct job_service *service, const struct job_record *job,
+                               char buffer[JOB_STATUS_MESSAGE_SIZE])
+{
+	struct active_job *active = active_find(service, job->id);
+
+	if (!active || stage_is_terminal(job->stage) || job->message)
+		return job->message;
+	if (active->place.is_queued)
+		return scheduler_explain(service->scheduler, &active->place, buffer,
+		                         JOB_STATUS_MESSAGE_SIZE)
+		               ? buffer
+		               : NULL;
+	if (!active->progress)
+		return NULL;
+	snprintf(buffer, JOB_STATUS_MESSAGE_SIZE, "%s", active->progress);
+	return buffer;
+}
+
+void job_service_counts(const struct job_service *service, struct job_service_counts *ret)
+{
+	struct scheduler_usage usage = scheduler_usage(service->scheduler);
+
+	*ret = (struct job_service_counts){
+	        .queued = usage.queued,
+	        .running = jobs_count(service->db,
+	                              &(struct jobs_query){.stage_mask = 1u << STAGE_RUNNING}),
+	        .live_attempts = usage.holding,
+	        .submitted_total = service->submitted_total,
+	        .cpu_millis_used = usage.cpu_millis,
+	        .memory_bytes_used = usage.memory_bytes,
+	};
+	memcpy(ret->ended_total, service->ended_total, sizeof(ret->ended_total));
+}
+
+bool job_is_settled(const struct job_service *service, const char *id)
+{
+	return !active_find(service, id);
+}
+
+int job_attempts_fd(const struct job_service *service)
+{
+	return service->attempts_fd;
+}
