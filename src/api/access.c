@@ -139,21 +139,21 @@ static int access_check(struct access *access, struct error *err)
 	}
 }
 
-static bool access_decide(struct access *access)
+static int access_decide(struct access *access, struct error *err)
 {
-	struct error err = ERROR_INIT;
-
-	if (access_check(access, &err) == 0)
-		return true;
-	access->is_denied = true;
-	answer_error(access->request, &err);
-	return false;
+	if (access_check(access, err) < 0) {
+		access->is_denied = true;
+		return -1;
+	}
+	access->is_admitted = true;
+	return 0;
 }
 
 /* The upstream Hub has answered: go on where api_before() stopped. */
 static void access_resume(void *arg, const struct caller *caller, const struct error *err)
 {
 	struct access *access = arg;
+	struct error denied = ERROR_INIT;
 
 	access->wait = NULL;
 	http_on_cancel(access->request, NULL, NULL);
@@ -164,7 +164,9 @@ static void access_resume(void *arg, const struct caller *caller, const struct e
 	}
 	access->caller = *caller;
 	json_incref(access->caller.write_in);
-	if (access_decide(access))
+	if (access_decide(access, &denied) < 0)
+		answer_error(access->request, &denied);
+	else
 		access->route->handler(access->request, access->api);
 }
 
@@ -176,8 +178,11 @@ static void access_cancelled(void *arg)
 	access->wait = NULL;
 }
 
-/* 1: the caller is known, or is nobody; 0: asked upstream, access_resume() goes on; -1: refused. */
-static int access_identify(struct access *access, struct error *err)
+enum identity { IDENTITY_REFUSED, IDENTITY_CLEAR, IDENTITY_ASK_UPSTREAM };
+
+/* CLEAR: the caller is known, or brought no token. */
+static enum identity access_identify(struct access *access, const char **ret_token,
+                                     struct error *err)
 {
 	const char *header = http_header(access->request, "Authorization");
 	struct upstream *upstream = access->api->upstream;
@@ -185,23 +190,79 @@ static int access_identify(struct access *access, struct error *err)
 	const char *token;
 
 	if (!header)
-		return 1;
+		return IDENTITY_CLEAR;
 	token = caller_bearer_token(header);
 	if (token && tokens_find(access->api->db, token, &caller->token, &caller->user)) {
 		caller->is_known = true;
-		return 1;
+		return IDENTITY_CLEAR;
 	}
-	if (!token || !upstream)
-		return fail(err, E_UNAUTHORIZED, "Invalid credentials in Authorization header");
-	switch (upstream_find(upstream, token, caller)) {
+	switch (token && upstream ? upstream_find(upstream, token, caller) : UPSTREAM_REFUSED) {
 	case UPSTREAM_VALID:
-		return 1;
-	case UPSTREAM_REFUSED:
-		return fail(err, E_UNAUTHORIZED, "Invalid credentials in Authorization header");
+		return IDENTITY_CLEAR;
 	case UPSTREAM_UNKNOWN:
+		*ret_token = token;
+		return IDENTITY_ASK_UPSTREAM;
+	case UPSTREAM_REFUSED:
 		break;
 	}
-	if (upstream_ask(upstream, token, access_resume, access, &access->wait, err) < 0)
+	access->is_denied = true;
+	(void)fail(err, E_UNAUTHORIZED, "Invalid credentials in Authorization header");
+	return IDENTITY_REFUSED;
+}
+
+static struct access *access_begin(struct http_request *request, const struct http_route *route,
+                                   struct api *api)
+{
+	struct access *access = access_of(request);
+	uid_t uid;
+
+	if (access)
+		return access;
+	access = xcalloc(1, sizeof(*access));
+	access->api = api;
+	access->request = request;
+	access->route = route;
+	access->caller.is_admin =
+	        http_is_unix(request, &uid) && (uid == 0 || uid == api->admin_uid);
+	access->is_admitted = access_right(access) == RIGHT_ANONYMOUS;
+	http_set_user_data(request, access, access_free);
+	return access;
+}
+
+int api_admit(struct http_request *request, const struct http_route *route, void *context,
+              struct error *err)
+{
+	struct access *access;
+	const char *token;
+
+	if (route->max_body == 0)
+		return 0;
+	access = access_begin(request, route, context);
+	if (access->is_admitted)
+		return 0;
+	switch (access_identify(access, &token, err)) {
+	case IDENTITY_CLEAR:
+		if (access_decide(access, err) == 0)
+			return 0;
+		break;
+	case IDENTITY_ASK_UPSTREAM:
+		/* A body in memory may come meanwhile; of the disk only our own users get some. */
+		if (!route->spool)
+			return 0;
+		access->is_denied = true;
+		(void)fail(err, E_UNAUTHORIZED, "Invalid credentials in Authorization header");
+		break;
+	case IDENTITY_REFUSED:
+		break;
+	}
+	answer_add_error_headers(request, err);
+	return -1;
+}
+
+static int access_ask_upstream(struct access *access, const char *token, struct error *err)
+{
+	if (upstream_ask(access->api->upstream, token, access_resume, access, &access->wait, err) <
+	    0)
 		return -1;
 	http_on_cancel(access->request, access_cancelled, access);
 	return 0;
@@ -209,25 +270,24 @@ static int access_identify(struct access *access, struct error *err)
 
 bool api_before(struct http_request *request, const struct http_route *route, void *context)
 {
-	struct access *access = xcalloc(1, sizeof(*access));
+	struct access *access = access_begin(request, route, context);
 	struct error err = ERROR_INIT;
-	uid_t uid;
+	const char *token;
 
-	access->api = context;
-	access->request = request;
-	access->route = route;
-	http_set_user_data(request, access, access_free);
-	if (access_right(access) == RIGHT_ANONYMOUS)
+	if (access->is_admitted)
 		return true;
-	access->caller.is_admin =
-	        http_is_unix(request, &uid) && (uid == 0 || uid == access->api->admin_uid);
-	switch (access_identify(access, &err)) {
-	case 1:
-		return access_decide(access);
-	case 0:
-		return false;
+	switch (access_identify(access, &token, &err)) {
+	case IDENTITY_CLEAR:
+		if (access_decide(access, &err) == 0)
+			return true;
+		break;
+	case IDENTITY_ASK_UPSTREAM:
+		if (access_ask_upstream(access, token, &err) == 0)
+			return false;
+		break;
+	case IDENTITY_REFUSED:
+		break;
 	}
-	access->is_denied = true;
 	answer_error(request, &err);
 	return false;
 }

@@ -19,6 +19,7 @@ struct access {
 	struct caller caller;
 	struct account ns;	     /* of {ns}, when the row asks for a namespace right */
 	char subject[2 * ID_SIZE];   /* what was made or changed, for the audit line */
+	bool is_admitted;	     /* checked, the handler may run */
 	bool is_denied;		     /* answered 401, 403, or 404 in place of 403 */
 	struct upstream_wait *wait; /* the upstream Hub is being asked */
 };

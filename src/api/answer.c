@@ -14,14 +14,19 @@
 
 #define RETRY_AFTER_S "5"
 
-void answer_error(struct http_request *request, const struct error *err)
+void answer_add_error_headers(struct http_request *request, const struct error *err)
 {
-	struct error shown = *err;
-
 	if (err->code == E_UNAUTHORIZED)
 		http_add_header(request, "WWW-Authenticate", "Bearer realm=\"Hearth\"");
 	if (err->code == E_BUSY || err->code == E_UNAVAILABLE)
 		http_add_header(request, "Retry-After", RETRY_AFTER_S);
+}
+
+void answer_error(struct http_request *request, const struct error *err)
+{
+	struct error shown = *err;
+
+	answer_add_error_headers(request, err);
 	if (err->code == E_INTERNAL) {
 		log_error("request %s: %s", http_request_id(request), err->text);
 		snprintf(shown.text, sizeof(shown.text),

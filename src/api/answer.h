@@ -9,6 +9,7 @@
 /* An error in the shape of hub-jobs-api 0.5, with WWW-Authenticate or Retry-After where they belong.
  * Internal errors are logged, and the caller learns only the request id. */
 void answer_error(struct http_request *request, const struct error *err);
+void answer_add_error_headers(struct http_request *request, const struct error *err);
 void answer_fail(struct http_request *request, enum error_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -28,9 +28,12 @@ struct api {
 };
 
 /* The route table and the hooks for http_server_options; context is the struct api. Rights are
- * checked in api_before(), which may keep a request until the upstream Hub has answered and then
- * calls the route's handler itself. */
+ * checked in api_admit() where there may be a body, so that nobody unknown fills memory or disk, and
+ * else in api_before(), which may keep a request until the upstream Hub has answered and then calls
+ * the route's handler itself. */
 const struct http_route *api_routes(void);
+int api_admit(struct http_request *request, const struct http_route *route, void *context,
+	      struct error *err);
 bool api_before(struct http_request *request, const struct http_route *route, void *context);
 void api_after(struct http_request *request, int status, int64_t micros, void *context);
 void api_init(struct api *api); /* fills what api/ owns (metrics, caches) */

@@ -32,12 +32,13 @@ struct events_follower {
 
 static void events_stream_write(struct events_follower *follower, const struct job_record *job)
 {
-	char now[CLOCK_TEXT_SIZE];
+	char now[CLOCK_TEXT_SIZE], message[JOB_STATUS_MESSAGE_SIZE];
 	struct buffer *out = &follower->pending;
 	char *labels = job->labels ? json_to_text(job->labels) : xstrdup("{}");
 	int failed = buffer_printf(out, "event: status\ndata: {\"id\":\"%s\",\"status\":", job->id);
 
-	failed |= job_json_write_status(out, job);
+	failed |= job_json_write_status(out, job,
+	                                job_status_message(follower->api->jobs, job, message));
 	failed |= buffer_printf(out, ",\"labels\":%s,\"timestamp\":\"%s\"}\n\n", labels,
 	                        clock_format_iso(job->updated_ms, now));
 	free(labels);

@@ -115,12 +115,12 @@ static int write_what_runs(struct buffer *ret, const struct job_record *job)
 	return failed;
 }
 
-int job_json_write_status(struct buffer *ret, const struct job_record *job)
+int job_json_write_status(struct buffer *ret, const struct job_record *job, const char *message)
 {
 	int failed = buffer_printf(ret, "{\"stage\":\"%s\"", stage_name(job->stage));
 
-	if (job->message)
-		failed |= write_text_member(ret, "message", job->message);
+	if (message)
+		failed |= write_text_member(ret, "message", message);
 	else
 		failed |= TEXT(ret, ",\"message\":null");
 	if (job->cancel_reason)
@@ -191,7 +191,7 @@ static int write_initiator(struct buffer *ret, const json_t *initiator, const ch
 	return failed;
 }
 
-int job_json_write(struct buffer *ret, const struct job_record *job,
+int job_json_write(struct buffer *ret, const struct job_record *job, const char *message,
                    const struct job_json_context *context)
 {
 	int failed = buffer_printf(ret, "{\"type\":\"job\",\"id\":\"%s\"", job->id);
@@ -202,7 +202,7 @@ int job_json_write(struct buffer *ret, const struct job_record *job,
 	failed |= write_time(ret, "updatedAt", job->updated_ms);
 	failed |= write_what_runs(ret, job);
 	failed |= TEXT(ret, ",\"status\":");
-	failed |= job_json_write_status(ret, job);
+	failed |= job_json_write_status(ret, job, message);
 	failed |= write_durations(ret, job, context->now_ms);
 	failed |= write_people(ret, job, context->base_url);
 	failed |= write_initiator(ret, job->initiator, context->base_url);

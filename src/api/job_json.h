@@ -11,10 +11,11 @@ struct job_json_context {
 	int64_t now_ms;	      /* what "until now" means in durations */
 };
 
-/* Append the job object. -1: beyond the buffer's maximum. */
-int job_json_write(struct buffer *ret, const struct job_record *job,
+/* Append the job object. `message` is what status.message shows now; NULL: null. -1: beyond the
+ * buffer's maximum. */
+int job_json_write(struct buffer *ret, const struct job_record *job, const char *message,
 		   const struct job_json_context *context);
 /* Only {"stage":…,"message":…,"failureCount":…}. */
-int job_json_write_status(struct buffer *ret, const struct job_record *job);
+int job_json_write_status(struct buffer *ret, const struct job_record *job, const char *message);
 
 #endif

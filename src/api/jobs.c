@@ -27,12 +27,13 @@ bool jobs_load(struct api *api, struct http_request *request, struct job_record 
 void jobs_render(struct api *api, struct http_request *request, const struct job_record *job,
                  struct buffer *ret)
 {
+	char message[JOB_STATUS_MESSAGE_SIZE];
 	const struct job_json_context context = {
 	        .base_url = http_base_url(request, api->configuration->public_url),
 	        .now_ms = clock_now_ms(),
 	};
 
-	if (job_json_write(ret, job, &context) < 0)
+	if (job_json_write(ret, job, job_status_message(api->jobs, job, message), &context) < 0)
 		BUG("job %s does not fit into its buffer", job->id);
 }
 

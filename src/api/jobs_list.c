@@ -20,6 +20,7 @@
 #define LINK_MAX ((size_t)16 * 1024)
 
 struct page {
+	struct job_service *service;
 	struct buffer json;
 	struct job_json_context context;
 	int n, limit;
@@ -30,13 +31,15 @@ struct page {
 static void page_add(void *arg, struct job_record *job)
 {
 	struct page *page = arg;
+	char message[JOB_STATUS_MESSAGE_SIZE];
 
 	if (page->has_more || page->n == page->limit || page->json.len > PAGE_BYTES_MAX) {
 		page->has_more = true;
 		return;
 	}
 	if ((page->n > 0 && buffer_add_byte(&page->json, ',') < 0) ||
-	    job_json_write(&page->json, job, &page->context) < 0)
+	    job_json_write(&page->json, job, job_status_message(page->service, job, message),
+	                   &page->context) < 0)
 		BUG("a page of jobs does not fit into its buffer");
 	page->n++;
 	memcpy(page->last_id, job->id, ID_SIZE);
@@ -57,6 +60,7 @@ void jobs_list(struct http_request *request, void *context)
 	autofilter struct jobs_filter filter = {0};
 	struct error err = ERROR_INIT;
 	struct page page = {
+	        .service = api->jobs,
 	        .json = BUFFER_INIT(PAGE_BYTES_MAX + 2 * JOBS_OBJECT_MAX),
 	        .context.base_url = http_base_url(request, api->configuration->public_url),
 	        .context.now_ms = clock_now_ms(),

@@ -128,6 +128,15 @@ static int judge_length(struct http_request *request, const struct http_framing 
 	            (long long)route->max_body);
 }
 
+static int admit(struct http_request *request, struct error *err)
+{
+	const struct http_server *server = request->server;
+
+	if (!server->options.admit)
+		return 0;
+	return server->options.admit(request, request->match.route, server->context, err);
+}
+
 /* The sender of a small refused body gets its answer after it, on a connection that goes on. */
 static bool is_worth_reading(const struct http_request *request, const struct http_framing *framing)
 {
@@ -152,7 +161,7 @@ int http_head_take(struct http_request *request, const char *method, const char 
 		*ret_status = 501;
 		return fail(err, E_UNSUPPORTED, "unknown method");
 	}
-	if (find_route(request, ret_status, err) < 0)
+	if (find_route(request, ret_status, err) < 0 || judge_length(request, &framing, err) < 0)
 		return -1;
-	return judge_length(request, &framing, err);
+	return admit(request, err);
 }

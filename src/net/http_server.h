@@ -43,7 +43,12 @@ struct http_server_options {
 	const char *spool_dir;	 /* where spooled bodies lie while they last */
 	const char *tls_certificate; /* PEM texts; NULL: plain HTTP */
 	const char *tls_key;
-	/* Runs before each handler; returns false after having answered itself. May be NULL. */
+	/* Runs when the head is there and the route known, before any of the body is taken: -1
+	 * refuses with `err`. May be NULL. */
+	int (*admit)(struct http_request *request, const struct http_route *route, void *context,
+		     struct error *err);
+	/* Runs before each handler; returns false after having answered itself, or to keep the
+	 * request and call the handler itself in a later turn. May be NULL. */
 	bool (*before)(struct http_request *request, const struct http_route *route, void *context);
 	/* After each answer was handed over: status and microseconds; for metrics and the log. */
 	void (*after)(struct http_request *request, int status, int64_t micros, void *context);

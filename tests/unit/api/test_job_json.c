@@ -47,7 +47,7 @@ static json_t *render(struct job_record *job)
 	autobuffer struct buffer text = BUFFER_INIT(65536);
 	json_t *value;
 
-	assert_int_equal(job_json_write(&text, job, &context), 0);
+	assert_int_equal(job_json_write(&text, job, job->message, &context), 0);
 	for (size_t i = 0; i < text.len; i++)
 		assert_in_range((unsigned char)text.data[i], 0x20, 0x7e);
 	value = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
@@ -168,7 +168,7 @@ static void test_full_buffer_fails(void **state)
 	for (size_t max = 0; max < 600; max += 37) {
 		autobuffer struct buffer text = BUFFER_INIT(max);
 
-		assert_int_equal(job_json_write(&text, &job, &context), -1);
+		assert_int_equal(job_json_write(&text, &job, job.message, &context), -1);
 		assert_true(text.len <= max);
 	}
 }
