@@ -4,10 +4,10 @@
 
 #include "api/access.h"
 #include "api/handlers.h"
-#include "api/shell_warning.h"
 #include "base/json.h"
 #include "job/spec.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define KEY_LENGTH_MAX 255
@@ -57,6 +57,21 @@ static int create_submit(struct api *api, struct http_request *request, struct j
 	return 0;
 }
 
+/* The client logs it once per topic (hub-jobs-api 0.5). */
+static void create_add_warning(struct http_request *request, const struct job_spec *spec)
+{
+	char value[sizeof(spec->warning) + 32];
+
+	if (!spec->warning[0])
+		return;
+	snprintf(value, sizeof(value), "jobs-command; %s", spec->warning);
+	for (char *c = value; *c; c++) {
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
+	http_add_header(request, "X-HF-Warning", value);
+}
+
 void jobs_create(struct http_request *request, void *context)
 {
 	struct api *api = context;
@@ -73,9 +88,7 @@ void jobs_create(struct http_request *request, void *context)
 	if (create_submit(api, request, &spec, id, &err) < 0) {
 		answer_error(request, &err);
 	} else {
-		if (shell_warning_applies(json_object_get(spec.body, "command"),
-		                          json_object_get(spec.body, "arguments")))
-			http_add_header(request, "X-HF-Warning", SHELL_WARNING_TEXT);
+		create_add_warning(request, &spec);
 		jobs_answer_when_durable(api, request, id);
 	}
 	job_spec_clear(&spec);

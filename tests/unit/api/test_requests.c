@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the API reads from requests and writes into headers: tokens, page links, shell commands. */
+/* What the API reads from requests and writes into headers: tokens and page links. */
 #include "../unit.h"
 
 #include "api/caller.h"
 #include "api/page_link.h"
-#include "api/shell_warning.h"
-#include "base/json.h"
 
 #include <string.h>
 
@@ -56,38 +54,6 @@ static void test_page_link_has_a_maximum(void **state)
 			 -1);
 }
 
-static bool warns(const char *command, const char *arguments)
-{
-	autojson json_t *c = json_loads(command, 0, NULL), *a = json_loads(arguments, 0, NULL);
-
-	assert_non_null(c);
-	assert_non_null(a);
-	return shell_warning_applies(c, a);
-}
-
-static void test_shell_warning(void **state)
-{
-	assert_true(warns("[\"bash\",\"-c\",\"pip install torch>=2.1\"]", "[]"));
-	assert_true(warns("[\"/bin/sh\",\"-lc\",\"pip install torch >=2.1 && ls\"]", "[]"));
-	assert_true(warns("[\"bash\"]", "[\"-c\",\"pip install torch>=2.1\"]"));
-	assert_true(warns("[\"env\",\"bash\",\"-ec\",\"pip install 'a' b>=$V\"]", "[]"));
-	assert_false(warns("[\"bash\",\"-c\",\"pip install 'torch>=2.1'\"]", "[]"));
-	assert_false(warns("[\"bash\",\"-c\",\"pip install \\\"torch>=2.1\\\"\"]", "[]"));
-	assert_false(warns("[\"bash\",\"-c\",\"pip install torch\\\\>=2.1\"]", "[]"));
-	assert_false(warns("[\"bash\",\"-c\",\"if (( a >= 1 )); then ls; fi\"]", "[]"));
-	assert_false(warns("[\"python\",\"-c\",\"print(1>=2)\"]", "[]"));
-	assert_false(warns("[\"pip\",\"install\",\"torch>=2.1\"]", "[]"));
-	assert_false(warns("[\"bash\",\"-c\"]", "[]"));
-	assert_false(warns("[]", "[]"));
-}
-
-static void test_shell_warning_is_a_header(void **state)
-{
-	for (const char *c = SHELL_WARNING_TEXT; *c; c++)
-		assert_in_range((unsigned char)*c, 0x20, 0x7e);
-	assert_non_null(strchr(SHELL_WARNING_TEXT, ';'));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,8 +61,6 @@ int main(void)
 		cmocka_unit_test(test_page_link),
 		cmocka_unit_test(test_page_link_cannot_be_broken_out_of),
 		cmocka_unit_test(test_page_link_has_a_maximum),
-		cmocka_unit_test(test_shell_warning),
-		cmocka_unit_test(test_shell_warning_is_a_header),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
