@@ -9,7 +9,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 
-#define REFERENCE_MAX 512
+#define REFERENCE_MAX 768 /* of the full form, which is longer than what users write */
 
 struct reference {
 	char host[256];		  /* "docker.io", "ghcr.io", "localhost:5000" */
