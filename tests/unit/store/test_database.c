@@ -162,7 +162,7 @@ static void checkpoints_are_asked_for(void **state)
 	char id[ID_SIZE];
 
 	database_on_checkpoint(f->db, count_call, &calls);
-	for (int i = 0; i < 9000; i++)
+	for (int i = 0; i < 15000; i++)
 		store_add_job(f, json_pack("{s:s}", "name", "checkpoint"), id);
 	database_commit(f->db);
 	assert_int_equal(calls, 1);
