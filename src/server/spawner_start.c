@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting hearth-monitor and hearth-pull. A child gets its few descriptors, a fresh signal state
+ * and an environment made here; nothing of the spawner's own leaks into it.
+ */
+#include "server/spawner_private.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ENVIRONMENT_MAX 16
+#define SEARCH_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define LIFTED_MIN 16
+
+/* What of the environment passes on: to both, or to pulls only (the way to registries). */
+static const char *const passed[] = {"JOURNAL_STREAM", "ASAN_OPTIONS", "UBSAN_OPTIONS", NULL};
+static const char *const passed_to_pull[] = {"http_proxy",   "https_proxy", "no_proxy",
+                                             "HTTPS_PROXY",  "NO_PROXY",    "SSL_CERT_FILE",
+                                             "SSL_CERT_DIR", "all_proxy",   NULL};
+
+struct start {
+	const char *program;
+	const char *config_path;
+	int dir_fd; /* working directory; -1: / */
+	int pair_fd, extra_fd;
+	uint64_t flags; /* of clone3() */
+	const char *const *passed;
+};
+
+static size_t environment_add(char **environment, size_t count, const char *const *names)
+{
+	for (; *names && count < ENVIRONMENT_MAX - 1; names++) {
+		const char *value = getenv(*names);
+
+		if (value)
+			environment[count++] = xasprintf("%s=%s", *names, value);
+	}
+	return count;
+}
+
+void spawner_child_reset(void)
+{
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		(void)signal(number, SIG_DFL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Sources above the numbers that are filled, so that no filling overwrites a later source. */
+static int descriptors_place(const struct start *start)
+{
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int pair_fd = fcntl(start->pair_fd, F_DUPFD_CLOEXEC, LIFTED_MIN);
+	int extra_fd =
+	        start->extra_fd < 0 ? -1 : fcntl(start->extra_fd, F_DUPFD_CLOEXEC, LIFTED_MIN);
+
+	if (null_fd < 0 || pair_fd < 0 || (start->extra_fd >= 0 && extra_fd < 0))
+		return -1;
+	if (start->dir_fd >= 0 ? fchdir(start->dir_fd) < 0 : chdir("/") < 0)
+		return -1;
+	if (dup2(null_fd, 0) < 0 || dup2(null_fd, 1) < 0 || dup2(pair_fd, 3) < 0)
+		return -1;
+	if (extra_fd >= 0 && dup2(extra_fd, 4) < 0)
+		return -1;
+	return close_range(extra_fd >= 0 ? 5 : 4, ~0U, 0);
+}
+
+static _Noreturn void start_child(const struct start *start)
+{
+	const char *argv[] = {start->program, "--config", start->config_path, NULL};
+	char *environment[ENVIRONMENT_MAX] = {NULL};
+	size_t count = 0;
+
+	spawner_child_reset();
+	(void)setsid();
+	environment[count++] = xstrdup(SEARCH_PATH);
+	count = environment_add(environment, count, passed);
+	if (start->passed)
+		count = environment_add(environment, count, start->passed);
+	if (descriptors_place(start) == 0)
+		(void)execve(start->program, (char *const *)argv, environment);
+	log_error("cannot start %s: %s", start->program, strerror(errno));
+	_exit(127);
+}
+
+static int start_process(const struct start *start, struct error *err)
+{
+	struct clone_args args = {.flags = start->flags, .exit_signal = SIGCHLD};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid < 0)
+		return fail_errno(err, E_UNAVAILABLE, errno, "cannot start %s", start->program);
+	if (pid == 0)
+		start_child(start);
+	return 0;
+}
+
+int spawner_start_monitor(const struct spawner *s, int dir_fd, int pair_fd, struct error *err)
+{
+	const struct start start = {
+	        .program = s->monitor,
+	        .config_path = s->config_path,
+	        .dir_fd = dir_fd,
+	        .pair_fd = pair_fd,
+	        .extra_fd = -1,
+	        .flags = CLONE_NEWPID | CLONE_NEWNS,
+	};
+
+	return start_process(&start, err);
+}
+
+int spawner_start_pull(const struct spawner *s, int pair_fd, int extra_fd, struct error *err)
+{
+	const struct start start = {
+	        .program = s->pull,
+	        .config_path = s->config_path,
+	        .dir_fd = -1,
+	        .pair_fd = pair_fd,
+	        .extra_fd = extra_fd,
+	        .passed = passed_to_pull,
+	};
+
+	return start_process(&start, err);
+}
