@@ -206,6 +206,9 @@ int database_checkpoint(const char *path, struct error *err)
 	sqlite3 *handle = NULL;
 	int rc = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, NULL);
 
+	/* SQLite opens the log at the first read; before that there is nothing to copy. */
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(handle, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	if (rc != SQLITE_OK && rc != SQLITE_BUSY)
