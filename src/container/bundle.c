@@ -183,8 +183,8 @@ static json_t *make_linux(const struct bundle_options *o)
 	json_object_set_new(all, "sysctl",
 	                    json_pack("{s:s, s:s}", "net.ipv4.ip_unprivileged_port_start", "0",
 	                              "net.ipv4.ping_group_range", "0 65535"));
-	if (o->take_seccomp)
-		json_object_set_new(all, "seccomp", o->take_seccomp);
+	if (o->seccomp)
+		json_object_set(all, "seccomp", o->seccomp);
 	return all;
 }
 
@@ -194,6 +194,11 @@ int bundle_write(const struct bundle_options *o, struct error *err)
 	        json_pack("{s:s, s:o, s:{s:s}, s:s, s:o, s:o}", "ociVersion", "1.0.0", "process",
 	                  make_process(o), "root", "path", "root", "hostname", o->spec->hostname,
 	                  "mounts", make_mounts(o), "linux", make_linux(o));
+	/* crun skips compiling linux.seccomp then; a runtime that does not know it compiles. */
+	if (o->seccomp_program)
+		json_object_set_new(
+		        config, "annotations",
+		        json_pack("{s:s}", "run.oci.seccomp_bpf_data", o->seccomp_program));
 	autofree char *text = json_to_text(config);
 	autoclose int fd =
 	        open("config.json", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -15,7 +15,8 @@ struct bundle_options {
 	const struct monitor_spec *spec;
 	const struct configuration *configuration;
 	const struct user_lookup *user;
-	json_t *take_seccomp;	      /* NULL: none */
+	json_t *seccomp;	      /* NULL: none */
+	const char *seccomp_program;  /* the same as a program; NULL: none */
 	int user_fd, network_fd;      /* namespaces, opened by the runtime as ours */
 	const char *ca_source;	      /* file to show at BUNDLE_CA_PATH; NULL: none */
 };

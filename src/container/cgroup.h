@@ -35,8 +35,8 @@ int cgroup_create(const char *parent, const char *name, const struct cgroup_limi
 struct cgroup *cgroup_find(const char *parent, const char *name);
 void cgroup_free(struct cgroup *cgroup); /* the group itself stays; NULL is fine */
 
-/* The calling process joins. Only system calls: safe between fork and exec. -1 and errno. */
-int cgroup_join(const struct cgroup *cgroup);
+/* fork() whose child is in the group. A child that cannot get there exits with status 126. */
+pid_t cgroup_fork(const struct cgroup *cgroup);
 /* Unreadable figures are 0. */
 void cgroup_read_usage(struct cgroup *cgroup, struct cgroup_usage *ret);
 /* Call `fn` for each process in the group until it returns false; true if it never did. */

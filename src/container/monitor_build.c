@@ -150,11 +150,13 @@ static int build(struct monitor *m, struct host_files *files, struct error *err)
 		return -1;
 	if (files->ca_fd >= 0 && stage_bind_file(files->ca_fd, CA_FILE, err))
 		return -1;
+	autofree char *program = seccomp_program(m->configuration->seccomp);
 	struct bundle_options bundle = {
 	        .spec = &m->spec,
 	        .configuration = m->configuration,
 	        .user = &user,
-	        .take_seccomp = json_incref(files->seccomp),
+	        .seccomp = files->seccomp,
+	        .seccomp_program = program,
 	        .user_fd = m->namespaces.user_fd,
 	        .network_fd = m->namespaces.network_fd,
 	        .ca_source = files->ca_fd >= 0 ? STAGE_DIR "/" CA_FILE : NULL,

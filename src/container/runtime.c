@@ -52,7 +52,7 @@ int runtime_probe(const char *program, char *ret_version, size_t size, struct er
 	return 0;
 }
 
-static _Noreturn void exec_runtime(const char *program, const struct cgroup *cgroup, int output_fd)
+static _Noreturn void exec_runtime(const char *program, int output_fd)
 {
 	const char *with_manager[] = {program,        "--cgroup-manager=disabled",
 	                              "--root",       STAGE_RUNTIME,
@@ -69,7 +69,7 @@ static _Noreturn void exec_runtime(const char *program, const struct cgroup *cgr
 	for (int i = 1; i < NSIG; i++)
 		(void)signal(i, SIG_DFL);
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (cgroup_join(cgroup) || null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(output_fd, 1) < 0 ||
+	if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(output_fd, 1) < 0 ||
 	    dup2(output_fd, 2) < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC))
 		_exit(126);
 	const char **argv = with_manager;
@@ -158,12 +158,12 @@ int runtime_start(const char *program, const struct cgroup *cgroup, int output_f
                   struct error *err)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid = cgroup_fork(cgroup);
 
 	if (pid < 0)
 		return fail_errno(err, E_UNAVAILABLE, errno, "cannot start the container runtime");
 	if (pid == 0)
-		exec_runtime(program, cgroup, output_fd);
+		exec_runtime(program, output_fd);
 	if (await(pid, &status, err))
 		return -1;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

@@ -11,6 +11,7 @@
 #include "container/seccomp.h"
 
 #include "base/cleanup.h"
+#include "container/seccomp_filter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,22 +81,17 @@ static const char refused[] =
         "set_mempolicy_home_node setdomainname sethostname setns settimeofday stime swapoff swapon "
         "syslog umount umount2 unshare uselib userfaultfd vhangup vm86 vm86old";
 
-struct conditional {
-	const char *name;
-	unsigned argument;
-	json_int_t value;
-	const char *operation;
-};
-
-static const struct conditional conditionals[] = {
-        {"socket", 0, ADDRESS_FAMILY_VSOCK, "SCMP_CMP_NE"},
+static const struct seccomp_check checks[] = {
+        {"clone", CHECK_NO_BITS, CLONE_NAMESPACES},
+        {"socket", CHECK_NOT_EQUAL, ADDRESS_FAMILY_VSOCK},
         /* PER_LINUX, PER_LINUX32, UNAME26, both, and "tell me": no address space layout tricks */
-        {"personality", 0, 0x0, "SCMP_CMP_EQ"},
-        {"personality", 0, 0x8, "SCMP_CMP_EQ"},
-        {"personality", 0, 0x20000, "SCMP_CMP_EQ"},
-        {"personality", 0, 0x20008, "SCMP_CMP_EQ"},
-        {"personality", 0, 0xffffffff, "SCMP_CMP_EQ"},
+        {"personality", CHECK_EQUAL, 0x0},
+        {"personality", CHECK_EQUAL, 0x8},
+        {"personality", CHECK_EQUAL, 0x20000},
+        {"personality", CHECK_EQUAL, 0x20008},
+        {"personality", CHECK_EQUAL, 0xffffffff},
 };
+#define N_CHECKS (sizeof(checks) / sizeof(checks[0]))
 
 static json_t *name_list(const char *names)
 {
@@ -109,19 +105,22 @@ static json_t *name_list(const char *names)
 	return list;
 }
 
-static void add_conditionals(json_t *calls)
+static void add_checks(json_t *calls)
 {
-	for (size_t i = 0; i < sizeof(conditionals) / sizeof(conditionals[0]); i++) {
-		const struct conditional *c = &conditionals[i];
-		json_array_append_new(calls, json_pack("{s:[s], s:s, s:[{s:i, s:I, s:s}]}", "names",
-		                                       c->name, "action", "SCMP_ACT_ALLOW", "args",
-		                                       "index", (int)c->argument, "value", c->value,
-		                                       "op", c->operation));
+	static const char *const operations[] = {
+	        [CHECK_EQUAL] = "SCMP_CMP_EQ",
+	        [CHECK_NOT_EQUAL] = "SCMP_CMP_NE",
+	        [CHECK_NO_BITS] = "SCMP_CMP_MASKED_EQ", /* masked with value, it equals valueTwo */
+	};
+
+	for (size_t i = 0; i < N_CHECKS; i++) {
+		const struct seccomp_check *c = &checks[i];
+		json_array_append_new(calls,
+		                      json_pack("{s:[s], s:s, s:[{s:i, s:I, s:i, s:s}]}", "names",
+		                                c->name, "action", "SCMP_ACT_ALLOW", "args",
+		                                "index", 0, "value", (json_int_t)c->value,
+		                                "valueTwo", 0, "op", operations[c->kind]));
 	}
-	json_array_append_new(calls, json_pack("{s:[s], s:s, s:[{s:i, s:i, s:i, s:s}]}", "names",
-	                                       "clone", "action", "SCMP_ACT_ALLOW", "args", "index",
-	                                       0, "value", CLONE_NAMESPACES, "valueTwo", 0, "op",
-	                                       "SCMP_CMP_MASKED_EQ"));
 }
 
 static json_t *default_profile(void)
@@ -139,7 +138,7 @@ static json_t *default_profile(void)
 	                                       "SCMP_ACT_ALLOW"));
 	json_array_append_new(calls, json_pack("{s:o, s:s, s:i}", "names", name_list(refused),
 	                                       "action", "SCMP_ACT_ERRNO", "errnoRet", EPERM));
-	add_conditionals(calls);
+	add_checks(calls);
 	return json_pack("{s:s, s:i, s:o, s:o}", "defaultAction", "SCMP_ACT_ERRNO",
 	                 "defaultErrnoRet", ENOSYS, "architectures", architectures, "syscalls",
 	                 calls);
@@ -158,4 +157,16 @@ int seccomp_profile(const char *setting, json_t **ret, struct error *err)
 	if (json_read_file(AT_FDCWD, setting, PROFILE_MAX, ret, err))
 		return error_prefix(err, "container.seccomp");
 	return 0;
+}
+
+char *seccomp_program(const char *setting)
+{
+	const struct seccomp_tables tables = {
+	        .allowed = allowed,
+	        .refused = refused,
+	        .checks = checks,
+	        .n_checks = N_CHECKS,
+	};
+
+	return strcmp(setting, "default") == 0 ? seccomp_filter_base64(&tables) : NULL;
 }
