@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hearthd. Reads the configuration, takes the state directory, opens sockets, splits into spawner
+ * and HTTP process, and serves. What fails is said in one sentence on standard error.
+ */
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "server/options.h"
+#include "server/preflight.h"
+#include "server/serve.h"
+#include "server/sockets.h"
+#include "server/spawner.h"
+#include "server/state_dir.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PRINT_MAX (1024L * 1024)
+
+static int run(struct configuration *c, const struct options *options, struct error *err)
+{
+	static struct sockets sockets; /* used until the process ends */
+	int state_fd, lock_fd, link_fd;
+
+	(void)umask(022);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (preflight_check(c, err) < 0 ||
+	    state_dir_lock(c->state_dir, &state_fd, &lock_fd, err) < 0 ||
+	    spawner_prepare(c, err) < 0 || sockets_open(c, &sockets, err) < 0 ||
+	    spawner_split(c, &link_fd, err) < 0)
+		return -1;
+	preflight_check_unprivileged();
+	return serve(c, options, &sockets, state_fd, link_fd, err);
+}
+
+static int print_manual(const char *page, struct buffer *text, struct error *err)
+{
+	if (strcmp(page, "hearthd.8") == 0)
+		options_manual(text);
+	else if (strcmp(page, "hearth.conf.5") == 0)
+		return configuration_manual(text);
+	else
+		return fail(err, E_INVALID,
+		            "--print-manual %s: there are hearthd.8 and hearth.conf.5", page);
+	return 0;
+}
+
+static int print(const struct options *options, struct error *err)
+{
+	autobuffer struct buffer text = BUFFER_INIT(PRINT_MAX);
+	struct configuration *c = NULL;
+
+	if (options->action == OPTIONS_HELP)
+		options_help(&text);
+	else if (options->action == OPTIONS_VERSION)
+		(void)buffer_add_text(&text, "hearthd " HEARTH_VERSION "\n");
+	else if (options->action == OPTIONS_PRINT_MANUAL && print_manual(options->page, &text, err))
+		return -1;
+	if (options->action == OPTIONS_SHOW_CONFIGURATION) {
+		if (options_configure(options, &c, err) < 0)
+			return -1;
+		(void)configuration_print(c, true, &text);
+		configuration_free(c);
+	}
+	(void)fputs(buffer_text(&text), stdout);
+	return fflush(stdout) == 0 ? 0 : fail(err, E_INTERNAL, "standard output is closed");
+}
+
+static int start(const struct options *options, struct error *err)
+{
+	struct configuration *c;
+
+	if (options->action != OPTIONS_RUN)
+		return print(options, err);
+	if (options_configure(options, &c, err) < 0)
+		return -1;
+	log_open("hearthd", (enum log_level)log_level_by_name(c->log_level));
+	return run(c, options, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct error err = ERROR_INIT;
+
+	log_open("hearthd", LOG_LEVEL_INFO);
+	if (options_parse(argc, argv, &options, &err) < 0 || start(&options, &err) < 0) {
+		log_error("%s", err.text);
+		return error_exit_status(err.code);
+	}
+	options_clear(&options);
+	return 0;
+}

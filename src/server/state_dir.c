@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Taking the state directory. */
+#include "server/state_dir.h"
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int refuse(int dir_fd, const char *path, struct error *err)
+{
+	autobuffer struct buffer text = BUFFER_INIT(64);
+	struct error ignored = ERROR_INIT;
+	long pid = file_read(dir_fd, "lock", &text, &ignored) == 0
+	                   ? strtol(buffer_text(&text), NULL, 10)
+	                   : 0;
+
+	if (pid > 0)
+		return fail(err, E_CONFLICT,
+		            "another hearthd (process %ld) uses the state folder %s; stop it or "
+		            "choose another folder with --state-dir",
+		            pid, path);
+	return fail(err, E_CONFLICT,
+	            "another hearthd uses the state folder %s; stop it or choose another folder "
+	            "with --state-dir",
+	            path);
+}
+
+int state_dir_lock(const char *path, int *ret_dir_fd, int *ret_lock_fd, struct error *err)
+{
+	autoclose int dir_fd = -1, lock_fd = -1;
+	char text[32];
+
+	if (file_open_dir(path, 0755, &dir_fd, err) < 0)
+		return error_prefix(err, "state folder %s", path);
+	if (file_lock(dir_fd, "lock", &lock_fd, err) < 0)
+		return err->code == E_CONFLICT ? refuse(dir_fd, path, err)
+		                               : error_prefix(err, "state folder %s", path);
+	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	if (ftruncate(lock_fd, 0) < 0 || pwrite(lock_fd, text, (size_t)len, 0) != len)
+		return fail(err, E_INTERNAL, "the state folder %s cannot be written", path);
+	*ret_dir_fd = take_fd(&dir_fd);
+	*ret_lock_fd = take_fd(&lock_fd);
+	return 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state directory as hearthd's two processes share it: one server at a time.
+ *
+ *   lock         held (flock) by both processes; holds the pid of the one that was started
+ *   hearth.sock  the Unix socket of `hearth admin`
+ *   db/          the HTTP process's own: hearth.db, seal.key, spooled uploads
+ *   attempts/  images/  run/     see server/spawner.h
+ */
+#ifndef HEARTH_SERVER_STATE_DIR_H
+#define HEARTH_SERVER_STATE_DIR_H
+
+#include "base/configuration.h"
+#include "base/error.h"
+
+/* Makes the directory if needed and takes its lock. E_CONFLICT names the pid of the server that has
+ * it. Both descriptors stay open for the life of the process. */
+int state_dir_lock(const char *path, int *ret_dir_fd, int *ret_lock_fd, struct error *err);
+
+#endif
