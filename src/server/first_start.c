@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The one who typed the command; a name that is no account name becomes "admin". */
+/* The one who typed the command; a name that cannot be an account becomes "operator". */
 static int make_operator(struct database *db, const char *name, struct account *ret,
                          struct error *err)
 {
-	const char *guesses[] = {getenv("SUDO_USER"), getenv("USER"), "admin"};
+	const char *guesses[] = {getenv("SUDO_USER"), getenv("USER"), "operator"};
 
 	if (name)
 		return accounts_create(db, name, ACCOUNT_USER, ret, err);

@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 
 	log_open("hearthd", LOG_LEVEL_INFO);
 	if (options_parse(argc, argv, &options, &err) < 0 || start(&options, &err) < 0) {
-		log_error("%s", err.text);
+		(void)fprintf(stderr, "hearthd: %s\n", err.text);
 		return error_exit_status(err.code);
 	}
 	options_clear(&options);
