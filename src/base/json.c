@@ -152,47 +152,67 @@ static const bool is_plain[256] = {
         [']' ... '~'] = true,
 };
 
-int json_escape(struct buffer *ret, const char *text, size_t len)
+/* The form of the first character of `p`; its length is what is returned. */
+static size_t escape_one(const unsigned char *p, size_t len, char form[JSON_ESCAPE_MAX],
+                         size_t *ret_used)
+{
+	uint32_t code;
+	*ret_used = 1;
+	if (*p < 0x80)
+		return (size_t)(put_ascii(form, *p) - form);
+	if (!decode_utf8(p, len, ret_used, &code))
+		code = 0xfffd;
+	return (size_t)(put_code(form, code) - form);
+}
+
+size_t json_escape_some(char *out, size_t room, const char *text, size_t len, size_t *ret_used)
 {
 	const unsigned char *p = (const unsigned char *)text;
+	size_t used = 0, put = 0;
+	while (used < len) {
+		size_t most = len - used < room - put ? len - used : room - put;
+		size_t run = 0;
+		while (run < most && is_plain[p[used + run]])
+			run++;
+		memcpy(out + put, p + used, run);
+		put += run;
+		used += run;
+		if (used == len || put == room)
+			break;
+		char form[JSON_ESCAPE_MAX];
+		size_t taken;
+		size_t form_len = escape_one(p + used, len - used, form, &taken);
+		if (form_len > room - put)
+			break;
+		memcpy(out + put, form, form_len);
+		put += form_len;
+		used += taken;
+	}
+	*ret_used = used;
+	return put;
+}
+
+int json_escape(struct buffer *ret, const char *text, size_t len)
+{
 	size_t before = ret->len;
 	while (len > 0) {
-		size_t run = 0;
-		while (run < len && is_plain[p[run]])
-			run++;
-		/* Two surrogates are the longest form of one character. */
-		if (buffer_reserve(ret, run) < 0)
-			goto full;
-		memcpy(ret->data + ret->len, p, run);
-		ret->len += run;
-		p += run;
-		len -= run;
-		if (len == 0)
+		size_t used;
+		size_t free_bytes = ret->max - ret->len;
+		size_t want =
+		        len + JSON_ESCAPE_MAX < free_bytes ? len + JSON_ESCAPE_MAX : free_bytes;
+		if (buffer_reserve(ret, want) < 0)
+			BUG("a buffer refuses what it has room for");
+		ret->len += json_escape_some(ret->data + ret->len, want, text, len, &used);
+		if (used == 0) {
+			ret->len = before;
 			break;
-		char form[12];
-		char *end;
-		size_t used = 1;
-		uint32_t code = 0xfffd;
-		if (*p < 0x80) {
-			end = put_ascii(form, *p);
-		} else {
-			if (!decode_utf8(p, len, &used, &code))
-				code = 0xfffd;
-			end = put_code(form, code);
 		}
-		if (buffer_add(ret, form, (size_t)(end - form)) < 0)
-			goto full;
-		p += used;
+		text += used;
 		len -= used;
 	}
 	if (ret->data)
 		ret->data[ret->len] = '\0';
-	return 0;
-full:
-	ret->len = before;
-	if (ret->data)
-		ret->data[before] = '\0';
-	return -1;
+	return len > 0 ? -1 : 0;
 }
 
 static int read_field(const json_t *value, const struct json_field *field, void *dest,

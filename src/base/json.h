@@ -27,6 +27,11 @@ char *json_to_text(const json_t *value);
 /* Append `len` bytes as the inside of a JSON string (no quotes): ASCII only, invalid UTF-8 becomes
  * \ufffd, control characters, U+2028 and the like are escaped. -1 beyond the buffer's maximum. */
 int json_escape(struct buffer *ret, const char *text, size_t len);
+/* The same into `room` bytes: whole characters, as many as fit. Returns the bytes written and sets
+ * *ret_used to the bytes of `text` that they stand for. One character takes at most
+ * JSON_ESCAPE_MAX. */
+#define JSON_ESCAPE_MAX 12
+size_t json_escape_some(char *out, size_t room, const char *text, size_t len, size_t *ret_used);
 
 /* Fields of an object by table. `get` style: absent is fine unless required. */
 enum json_field_type { JSON_FIELD_STRING, JSON_FIELD_INTEGER, JSON_FIELD_BOOLEAN, JSON_FIELD_ANY };

@@ -112,6 +112,32 @@ static void escapes_anything(void **state)
 	}
 }
 
+/* Into any small room: the same text in the end. */
+static void escapes_piece_by_piece(void **state)
+{
+	static const char text[] =
+	        "plain \"quote\" \xf0\x9f\x94\xa5 \xff\xe2\x82 \0 tab\t \xe2\x80\xa8 end";
+	autobuffer struct buffer whole = BUFFER_INIT(1000);
+	assert_int_equal(json_escape(&whole, text, sizeof(text) - 1), 0);
+	for (size_t room = JSON_ESCAPE_MAX; room < 40; room++) {
+		autobuffer struct buffer pieces = BUFFER_INIT(1000);
+		size_t at = 0, used;
+		while (at < sizeof(text) - 1) {
+			char out[40];
+			size_t n = json_escape_some(out, room, text + at, sizeof(text) - 1 - at,
+			                            &used);
+			assert_true(used > 0 && n <= room);
+			assert_int_equal(buffer_add(&pieces, out, n), 0);
+			at += used;
+		}
+		assert_string_equal(pieces.data, whole.data);
+	}
+	char none[4];
+	size_t used = 9;
+	assert_int_equal(json_escape_some(none, 4, "\xe2\x82\xac", 3, &used), 0);
+	assert_int_equal(used, 0);
+}
+
 static void escape_keeps_the_maximum(void **state)
 {
 	autobuffer struct buffer b = BUFFER_INIT(8);
@@ -186,6 +212,7 @@ int main(void)
 	        cmocka_unit_test(refuses_deep_json),
 	        cmocka_unit_test(escapes_to_ascii),
 	        cmocka_unit_test(escapes_anything),
+	        cmocka_unit_test(escapes_piece_by_piece),
 	        cmocka_unit_test(escape_keeps_the_maximum),
 	        cmocka_unit_test(reads_fields),
 	        cmocka_unit_test(prints_ascii),
