@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one table of commands. --help, completion and the man page are made from it. To add a
+ * command: write its file, declare its function in commands.h, add its options and its row here.
+ */
+#include "cli/commands.h"
+
+#include <stddef.h>
+
+#define STAGES "running scheduling completed error canceled deleted"
+#define FLAVORS                                                                                    \
+	"cpu-basic cpu-upgrade cpu-performance cpu-xl t4-small l4x1 a10g-small a100-large h200"
+
+/* clang-format off */
+#define HELP \
+	{ "help", 'h', OPTION_FLAG, .help = "Show this and exit" }
+
+#define OUTPUT_AT(first) \
+	{ "format", 0, OPTION_TEXT, "MODE", "auto human agent json quiet", first, \
+	  "auto, human, agent (plain, tab-separated), json, or quiet (ids only)" }, \
+	{ "json", 0, OPTION_FLAG, .only_first = first, .help = "The same as --format json" }, \
+	{ "quiet", 'q', OPTION_FLAG, .only_first = first, .help = "The same as --format quiet" }
+
+#define OUTPUT \
+	OUTPUT_AT(false), \
+	{ "no-truncate", 0, OPTION_FLAG, .help = "Show cells of tables in full" }
+
+#define TOKEN \
+	{ "token", 0, OPTION_TEXT, "TOKEN", .help = "Token to use instead of HF_TOKEN or the token file" }
+
+#define ACCOUNT \
+	{ "namespace", 0, OPTION_TEXT, "NAME", .help = "User or organization; you, if not given" }, \
+	TOKEN
+
+#define SOCKET \
+	{ "socket", 0, OPTION_TEXT, "PATH", "file", \
+	  .help = "The server's socket; HEARTH_SOCKET or /var/lib/hearth/hearth.sock if not given" }
+
+#define NAME_AND_LABELS \
+	{ "name", 0, OPTION_TEXT, "NAME", .help = "Name of the job, kept as the label `name`" }, \
+	{ "label", 'l', OPTION_TEXT, "KEY=VALUE", .help = "Label, or KEY alone for an empty value; repeatable" }
+
+#define RUN \
+	{ "env", 'e', OPTION_TEXT, "KEY=VALUE", .help = "Environment variable, or KEY alone for its value here; repeatable" }, \
+	{ "secrets", 's', OPTION_TEXT, "KEY=VALUE", .help = "The same for values that nobody sees again; HF_TOKEN alone is your token" }, \
+	{ "env-file", 0, OPTION_TEXT, "FILE", "file", .help = "Environment variables from a file of KEY=VALUE lines; - is standard input" }, \
+	{ "secrets-file", 0, OPTION_TEXT, "FILE", "file", .help = "Secrets from such a file" }, \
+	NAME_AND_LABELS, \
+	{ "volume", 'v', OPTION_TEXT, "SOURCE:PATH", .help = "Mount hf://[models|datasets|spaces|buckets/]OWNER/NAME[@REVISION][/PATH]:/MOUNT[:ro|:rw]; repeatable" }, \
+	{ "flavor", 0, OPTION_TEXT, "NAME", FLAVORS, .help = "Size of hardware (see hearth hardware); cpu-basic if not given" }, \
+	{ "timeout", 0, OPTION_TEXT, "TIME", .help = "Longest run: seconds, or a number with s, m, h or d (90, 30m, 1.5h)" }, \
+	{ "detach", 'd', OPTION_FLAG, .help = "Do not follow the job: print its id and return" }, \
+	{ "expose", 0, OPTION_INTEGER, "PORT", .help = "Make a port of the job reachable; repeatable" }, \
+	{ "ssh", 0, OPTION_FLAG, .help = "Allow SSH sessions into the job" }, \
+	{ "resource-group-id", 0, OPTION_TEXT, "ID", .help = "Resource group of the organization" }, \
+	{ "attempts", 0, OPTION_INTEGER, "N", .only_first = true, .help = "Run up to N times while it fails; only before the first argument" }, \
+	ACCOUNT, \
+	OUTPUT_AT(true), \
+	HELP
+
+static const struct option_row run_options[] = { RUN, { 0 } };
+
+static const struct option_row uv_run_options[] = {
+	{ "image", 0, OPTION_TEXT, "IMAGE", .help = "Image that has uv; ghcr.io/astral-sh/uv:python3.12-bookworm if not given" },
+	{ "with", 0, OPTION_TEXT, "PACKAGE", .help = "Install this package first; repeatable" },
+	{ "python", 'p', OPTION_TEXT, "VERSION", .help = "Python to use" },
+	RUN, { 0 } };
+
+static const struct option_row list_options[] = {
+	{ "all", 'a', OPTION_FLAG, .help = "Finished jobs too" },
+	{ "status", 0, OPTION_TEXT, "STAGE", STAGES, .help = "Only jobs in these stages: a list with commas, or repeated" },
+	{ "label", 'l', OPTION_TEXT, "KEY=VALUE", .help = "Only jobs with this label; repeated: with all of them" },
+	{ "name", 0, OPTION_TEXT, "NAME", .help = "Only jobs of this name" },
+	{ "limit", 0, OPTION_INTEGER, "N", .help = "At most N jobs; 100 if not given, 0 is all" },
+	{ "filter", 'f', OPTION_TEXT, "TEXT", .help = "Ignored, for old scripts" },
+	ACCOUNT, OUTPUT, HELP, { 0 } };
+
+static const struct option_row logs_options[] = {
+	{ "follow", 'f', OPTION_FLAG, .help = "Go on until the job is over" },
+	{ "tail", 'n', OPTION_INTEGER, "N", .help = "Only the last N lines, then what is new" },
+	ACCOUNT, OUTPUT, HELP, { 0 } };
+
+static const struct option_row job_options[] = { ACCOUNT, OUTPUT, HELP, { 0 } };
+
+static const struct option_row stats_options[] = {
+	{ "follow", 'f', OPTION_FLAG, .help = "Go on until the jobs are over; this is always so" },
+	ACCOUNT, OUTPUT, HELP, { 0 } };
+
+static const struct option_row wait_options[] = {
+	{ "timeout", 0, OPTION_TEXT, "TIME", .help = "Give up after that long: seconds, or a whole number with s, m, h, d, w, mo or y" },
+	ACCOUNT, OUTPUT, HELP, { 0 } };
+
+static const struct option_row labels_options[] = {
+	NAME_AND_LABELS,
+	{ "clear", 0, OPTION_FLAG, .help = "Remove all labels" },
+	ACCOUNT, OUTPUT, HELP, { 0 } };
+
+static const struct option_row hardware_options[] = { OUTPUT, HELP, { 0 } };
+static const struct option_row token_options[] = { TOKEN, OUTPUT, HELP, { 0 } };
+static const struct option_row only_help_options[] = { HELP, { 0 } };
+
+static const struct option_row pull_options[] = {
+	{ "arch", 0, OPTION_TEXT, "ARCH", "amd64 arm64", .help = "amd64 or arm64" },
+	TOKEN, OUTPUT, HELP, { 0 } };
+
+static const struct option_row prune_options[] = {
+	{ "keep", 0, OPTION_TEXT, "SIZE", .help = "Stop once the store is not larger than this, for example 20G" },
+	TOKEN, OUTPUT, HELP, { 0 } };
+
+static const struct option_row admin_options[] = { SOCKET, OUTPUT, HELP, { 0 } };
+
+static const struct option_row admin_token_options[] = {
+	{ "name", 0, OPTION_TEXT, "NAME", .help = "What the token is called; default if not given" },
+	{ "role", 0, OPTION_TEXT, "ROLE", "read write", .help = "read or write; write if not given" },
+	SOCKET, OUTPUT, HELP, { 0 } };
+
+#define JOBS "Jobs"
+#define IMAGES "Images"
+#define ACCOUNTS "Account"
+#define SERVER "Server (on the server machine)"
+#define SHELL "Shell"
+#define LATER "Not built yet"
+
+const struct command commands[] = {
+	{ "run", NULL, JOBS, "IMAGE COMMAND...", 2, -1, true, run_options, run_command,
+	  "Run a command in an image",
+	  "Prints the job's id, then its log until it is over, and exits with the exit code of the "
+	  "command; 1 if there is none (timeout, cancelled, never started). Ctrl-C stops following, "
+	  "the job goes on.\n"
+	  "Options are recognized anywhere, also behind IMAGE and inside COMMAND; words after -- never "
+	  "are: hearth run ubuntu -- ls -la. Options that are not ours belong to the command.\n"
+	  "Output modes and --attempts are recognized before IMAGE only." },
+	{ "uv run", NULL, JOBS, "SCRIPT [SCRIPT_ARGS]...", 1, -1, true, uv_run_options, uv_run_command,
+	  "Run a Python script with uv",
+	  "SCRIPT is a URL, or a command such as python. Local files come with buckets, which are not "
+	  "built yet. Otherwise as hearth run." },
+	{ "ps", "list, ls", JOBS, "", 0, 0, false, list_options, list_command,
+	  "List jobs that run or wait; -a for all", NULL },
+	{ "logs", NULL, JOBS, "JOB_ID", 1, 1, false, logs_options, logs_command,
+	  "Print the log of a job",
+	  "Without -f it prints what is there and returns. The exit status does not depend on the job." },
+	{ "inspect", NULL, JOBS, "JOB_IDS...", 1, -1, false, job_options, inspect_command,
+	  "Show everything about jobs", NULL },
+	{ "stats", NULL, JOBS, "[JOB_IDS]...", 0, -1, false, stats_options, stats_command,
+	  "Show CPU, memory, network and GPU use, live",
+	  "Without ids: of all running jobs. Where the output is no terminal a line is printed per "
+	  "sample; with --json an object." },
+	{ "cancel", NULL, JOBS, "JOB_ID", 1, 1, false, job_options, cancel_command,
+	  "Cancel a job", NULL },
+	{ "wait", NULL, JOBS, "JOB_IDS...", 1, -1, false, wait_options, wait_command,
+	  "Wait until jobs are over",
+	  "Exits with 0 if all of them completed, else with 1." },
+	{ "labels", NULL, JOBS, "JOB_ID", 1, 1, false, labels_options, labels_command,
+	  "Change the name and the labels of a job",
+	  "--label replaces all labels; --name alone keeps them; --clear removes them." },
+	{ "hardware", NULL, JOBS, "", 0, 0, false, hardware_options, hardware_command,
+	  "List flavors and prices", NULL },
+
+	{ "image pull", NULL, IMAGES, "IMAGE", 1, 1, false, pull_options, image_pull_command,
+	  "Have the server fetch an image", NULL },
+	{ "image ls", "image list, images", IMAGES, "", 0, 0, false, token_options, image_list_command,
+	  "List the server's images", NULL },
+	{ "image inspect", NULL, IMAGES, "IMAGE", 1, 1, false, token_options, image_inspect_command,
+	  "Show one image", NULL },
+	{ "image rm", "image remove", IMAGES, "IMAGES...", 1, -1, false, token_options, image_remove_command,
+	  "Remove images", NULL },
+	{ "image prune", NULL, IMAGES, "", 0, 0, false, prune_options, image_prune_command,
+	  "Remove images that no job uses", NULL },
+	{ "image import", NULL, IMAGES, "FILE IMAGE", 2, 2, false, token_options, image_import_command,
+	  "Put an archive into the image store",
+	  "FILE is an OCI layout or docker save archive, or a tar of a root file system; - is standard "
+	  "input. IMAGE is the name that jobs will use." },
+
+	{ "login", NULL, ACCOUNTS, "", 0, 0, false, token_options, login_command,
+	  "Check a token and keep it, for hf too",
+	  "Asks for the token if --token does not give it. It is kept where hf keeps it: HF_TOKEN_PATH, "
+	  "HF_HOME/token, or ~/.cache/huggingface/token." },
+	{ "whoami", NULL, ACCOUNTS, "", 0, 0, false, token_options, whoami_command,
+	  "Show who you are on the server", NULL },
+
+	{ "admin user add", NULL, SERVER, "NAME", 1, 1, false, admin_options, admin_user_add_command,
+	  "Create a user", NULL },
+	{ "admin user ls", "admin user list", SERVER, "", 0, 0, false, admin_options, admin_user_list_command,
+	  "List users", NULL },
+	{ "admin user rm", "admin user remove", SERVER, "NAME", 1, 1, false, admin_options, admin_user_remove_command,
+	  "Remove a user with their tokens", NULL },
+	{ "admin org add", NULL, SERVER, "NAME", 1, 1, false, admin_options, admin_org_add_command,
+	  "Create an organization", NULL },
+	{ "admin org ls", "admin org list", SERVER, "[NAME]", 0, 1, false, admin_options, admin_org_list_command,
+	  "List organizations, or the members of one", NULL },
+	{ "admin org rm", "admin org remove", SERVER, "NAME", 1, 1, false, admin_options, admin_org_remove_command,
+	  "Remove an organization", NULL },
+	{ "admin org member", NULL, SERVER, "ORG USER ROLE", 3, 3, false, admin_options, admin_org_member_command,
+	  "Set a member's role: admin, write, read, or none to remove", NULL },
+	{ "admin token add", "admin token create", SERVER, "USER", 1, 1, false, admin_token_options, admin_token_add_command,
+	  "Make a token for a user; it is shown once", NULL },
+	{ "admin token ls", "admin token list", SERVER, "USER", 1, 1, false, admin_options, admin_token_list_command,
+	  "List the tokens of a user, with their last use", NULL },
+	{ "admin token revoke", "admin token rm", SERVER, "USER TOKEN", 2, 2, false, admin_options, admin_token_revoke_command,
+	  "Revoke a token by its name or id", NULL },
+
+	{ "completion", NULL, SHELL, "bash|zsh|fish", 1, 1, false, only_help_options, completion_command,
+	  "Print the completion script of a shell",
+	  "For example: source <(hearth completion bash)" },
+	{ "manual", NULL, SHELL, "", 0, 0, false, only_help_options, manual_command,
+	  "Print the manual page hearth.1 as troff",
+	  "For example: hearth manual | man -l -" },
+
+	{ "ssh", NULL, LATER, "JOB_ID", 0, -1, true, only_help_options, later_command,
+	  "Open an SSH session into a job", NULL },
+	{ "scheduled", NULL, LATER, "...", 0, -1, true, only_help_options, later_command,
+	  "Jobs by schedule", NULL },
+	{ "webhooks", NULL, LATER, "...", 0, -1, true, only_help_options, later_command,
+	  "Calls and jobs on changes", NULL },
+	{ 0 },
+};
+/* clang-format on */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The functions behind the table in commands.c, one file each. They return the exit status. */
+#ifndef HEARTH_CLI_COMMANDS_H
+#define HEARTH_CLI_COMMANDS_H
+
+#include "cli/command.h"
+
+int run_command(struct invocation *in);
+int uv_run_command(struct invocation *in);
+int list_command(struct invocation *in);
+int logs_command(struct invocation *in);
+int inspect_command(struct invocation *in);
+int stats_command(struct invocation *in);
+int cancel_command(struct invocation *in);
+int wait_command(struct invocation *in);
+int labels_command(struct invocation *in);
+int hardware_command(struct invocation *in);
+int later_command(struct invocation *in);
+
+int image_pull_command(struct invocation *in);
+int image_list_command(struct invocation *in);
+int image_inspect_command(struct invocation *in);
+int image_remove_command(struct invocation *in);
+int image_prune_command(struct invocation *in);
+int image_import_command(struct invocation *in);
+
+int login_command(struct invocation *in);
+int whoami_command(struct invocation *in);
+
+int admin_user_add_command(struct invocation *in);
+int admin_user_list_command(struct invocation *in);
+int admin_user_remove_command(struct invocation *in);
+int admin_org_add_command(struct invocation *in);
+int admin_org_list_command(struct invocation *in);
+int admin_org_remove_command(struct invocation *in);
+int admin_org_member_command(struct invocation *in);
+int admin_token_add_command(struct invocation *in);
+int admin_token_list_command(struct invocation *in);
+int admin_token_revoke_command(struct invocation *in);
+
+int completion_command(struct invocation *in);
+int manual_command(struct invocation *in);
+
+#endif

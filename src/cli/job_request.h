@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The body of a submission, made from the options that the run commands share (hub-jobs-api 2.4).
+ */
+#ifndef HEARTH_CLI_JOB_REQUEST_H
+#define HEARTH_CLI_JOB_REQUEST_H
+
+#include "base/json.h"
+#include "cli/options.h"
+
+#include <stdbool.h>
+
+struct job_request {
+	json_t *body;       /* owned */
+	bool is_auto_named; /* neither --name nor a label gave a name */
+};
+
+/* Everything but what runs: environment, secrets, labels, time, size. `token` (may be NULL) answers
+ * a bare HF_TOKEN. `auto_name` is the label `name` when none is given. */
+int job_request_build(const struct options *options, const char *image, json_t *take_words,
+                      const char *auto_name, const char *token, struct job_request *ret,
+                      struct error *err);
+void job_request_clear(struct job_request *request);
+
+/* The labels of -l and --name; new. *ret_named: one of them is `name`. */
+int job_request_labels(const struct options *options, json_t **ret, bool *ret_named,
+                       struct error *err);
+
+#endif

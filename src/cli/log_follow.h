@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The log of a job on stdout, byte for byte. A broken stream is taken up again where it stopped:
+ * nothing is lost and nothing comes twice.
+ */
+#ifndef HEARTH_CLI_LOG_FOLLOW_H
+#define HEARTH_CLI_LOG_FOLLOW_H
+
+#include "base/error.h"
+#include "cli/hub.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct log_follow_options {
+	bool follow;
+	bool is_silent;    /* read, but print nothing (JSON and quiet modes) */
+	bool is_plain;     /* without colour codes (agent mode) */
+	bool tells_status; /* show why no line has come yet on the terminal's status line */
+	int64_t tail;      /* -1: from the beginning */
+};
+
+/* *ret_interrupted: Ctrl-C ended it. */
+int log_follow(struct hub *hub, const char *space, const char *id,
+               const struct log_follow_options *options, bool *ret_interrupted, struct error *err);
+
+#endif

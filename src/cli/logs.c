@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hearth logs: what a job has printed, and with -f what it will print. */
+#include "cli/commands.h"
+
+#include "base/cleanup.h"
+#include "cli/job_command.h"
+#include "cli/log_follow.h"
+#include "cli/terminal.h"
+
+#include <unistd.h>
+
+int logs_command(struct invocation *in)
+{
+	struct error err = ERROR_INIT;
+	struct job_command job = {0};
+	enum output_mode mode = in->out.mode;
+	bool interrupted = false;
+	struct log_follow_options options = {
+	        .follow = options_flag(&in->options, "follow"),
+	        .is_silent = mode == OUTPUT_JSON || mode == OUTPUT_QUIET,
+	        .is_plain = mode == OUTPUT_AGENT,
+	        .tail = options_integer(&in->options, "tail", -1),
+	};
+	options.tells_status = options.follow && mode == OUTPUT_HUMAN && terminal_is(STDERR_FILENO);
+	if (options_flag(&in->options, "tail") && options.tail < 0)
+		return output_error("--tail must be 0 or more lines");
+	if (job_command_open(in, &job, &err) < 0)
+		return output_fail(&err);
+	terminal_catch_interrupt();
+	int rc = log_follow(job.hub, job.space, job.ref.id, &options, &interrupted, &err);
+	autofree char *ref = job_command_ref(&job);
+	if (rc == 0 && options.follow && !interrupted)
+		output_hint(&in->out,
+		            "Stream ended. Run `hearth inspect %s` to check the final status (e.g. "
+		            "COMPLETED or ERROR).",
+		            ref);
+	job_command_close(&job);
+	return rc < 0 ? output_fail(&err) : 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Takes a volume option apart from its end: mode, mount path, then the address of the source. */
+#include "cli/volume_spec.h"
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+static int bad_spec(const char *text, struct error *err)
+{
+	return fail(err, E_INVALID,
+	            "Invalid volume '%s': use hf://[models|datasets|spaces|buckets/]OWNER/NAME"
+	            "[@REVISION][/PATH]:/MOUNT[:ro|:rw]",
+	            text);
+}
+
+/* Cuts "TYPE/" off; without one it is a model. */
+static const char *take_type(char **source)
+{
+	static const struct {
+		const char *prefix, *type;
+	} types[] = {{"models/", "model"},
+	             {"datasets/", "dataset"},
+	             {"spaces/", "space"},
+	             {"buckets/", "bucket"}};
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		size_t n = strlen(types[i].prefix);
+		if (strncmp(*source, types[i].prefix, n) == 0) {
+			*source += n;
+			return types[i].type;
+		}
+	}
+	return "model";
+}
+
+/* Cuts the path below "OWNER/NAME" off; NULL if the source is not of that form. */
+static char *take_path(char *source)
+{
+	char *slash = strchr(source, '/');
+	if (!slash || slash == source || slash[1] == '/' || slash[1] == '\0')
+		return NULL;
+	char *end = slash + strcspn(slash + 1, "/@") + 1;
+	/* A revision such as refs/pr/1 has slashes of its own. */
+	if (strncmp(end, "@refs/", 6) == 0) {
+		char *second = strchr(end + 6, '/');
+		end = second ? second + 1 + strcspn(second + 1, "/") : end + strlen(end);
+	} else {
+		end += strcspn(end, "/");
+	}
+	if (*end)
+		*end++ = '\0';
+	return end;
+}
+
+int volume_spec_parse(const char *text, json_t **ret, struct error *err)
+{
+	if (strncmp(text, "hf://", 5) != 0)
+		return fail(err, E_UNSUPPORTED,
+		            "Volume '%s' names a local folder: local folders need buckets, which "
+		            "are not built yet. Use hf://… sources for now",
+		            text);
+	autofree char *copy = xstrdup(text + 5);
+	char *source = copy;
+	size_t len = strlen(copy);
+	const char *mode = NULL;
+	if (len > 3 && (strcmp(copy + len - 3, ":ro") == 0 || strcmp(copy + len - 3, ":rw") == 0)) {
+		mode = copy + len - 2;
+		copy[len - 3] = '\0';
+	}
+	char *mount = strstr(copy, ":/");
+	if (!mount)
+		return bad_spec(text, err);
+	*mount++ = '\0';
+	const char *type = take_type(&source);
+	const char *path = take_path(source);
+	if (!path)
+		return bad_spec(text, err);
+	char *revision = strchr(source, '@');
+	if (revision)
+		*revision++ = '\0';
+	json_t *volume =
+	        json_pack("{s:s, s:s, s:s}", "type", type, "source", source, "mountPath", mount);
+	if (!volume)
+		return bad_spec(text, err);
+	if (revision)
+		(void)json_object_set_new(volume, "revision", json_string(revision));
+	if (mode)
+		(void)json_object_set_new(volume, "readOnly", json_boolean(mode[1] == 'o'));
+	if (*path)
+		(void)json_object_set_new(volume, "path", json_string(path));
+	*ret = volume;
+	return 0;
+}
