@@ -2,10 +2,13 @@
 /* GET /api/jobs/hardware: the flavors of the configuration, in its order (hub-jobs-api 2.10). */
 #include "api/answer.h"
 #include "api/handlers.h"
+#include "base/cleanup.h"
 #include "base/json.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+#define HARDWARE_MAX ((size_t)4 * 1024 * 1024)
 #define GIB ((int64_t)1024 * 1024 * 1024)
 #define MIB ((int64_t)1024 * 1024)
 
@@ -29,24 +32,33 @@ static json_t *hardware_size(int64_t bytes)
 	return json_sprintf("%.3g GB", (double)bytes / (double)GIB);
 }
 
-static json_t *hardware_flavor(const struct flavor *flavor)
+/* As text, so that the price is exactly the decimal number that was configured. */
+static void hardware_write(struct buffer *out, const struct flavor *flavor)
 {
 	const char *pretty = flavor->pretty_name ? flavor->pretty_name : flavor->name;
+	int64_t price = flavor->price_micro_usd_min;
+	autojson json_t *texts =
+	        json_pack("{s:s,s:s,s:o,s:o,s:o,s:n}", "name", flavor->name, "prettyName", pretty,
+	                  "cpu", hardware_cpu(flavor->cpu_millis), "ram",
+	                  hardware_size(flavor->memory_bytes), "ephemeralStorage",
+	                  hardware_size(flavor->storage_bytes), "accelerator");
+	autofree char *text = json_to_text(texts);
 
-	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:n,s:I,s:f,s:s}", "name", flavor->name,
-	                 "prettyName", pretty, "cpu", hardware_cpu(flavor->cpu_millis), "ram",
-	                 hardware_size(flavor->memory_bytes), "ephemeralStorage",
-	                 hardware_size(flavor->storage_bytes), "accelerator", "unitCostMicroUSD",
-	                 (json_int_t)flavor->price_micro_usd_min, "unitCostUSD",
-	                 (double)flavor->price_micro_usd_min / 1e6, "unitLabel", "minute");
+	(void)buffer_printf(out,
+	                    "%s%.*s,\"unitCostMicroUSD\":%" PRId64 ",\"unitCostUSD\":%" PRId64
+	                    ".%06" PRId64 ",\"unitLabel\":\"minute\"}",
+	                    out->len > 1 ? "," : "", (int)strlen(text) - 1, text, price,
+	                    price / 1000000, price % 1000000);
 }
 
 void hardware_list(struct http_request *request, void *context)
 {
 	const struct api *api = context;
-	json_t *list = json_array();
+	autobuffer struct buffer out = BUFFER_INIT(HARDWARE_MAX);
 
+	(void)buffer_add_byte(&out, '[');
 	for (size_t i = 0; i < api->configuration->n_flavors; i++)
-		json_array_append_new(list, hardware_flavor(&api->configuration->flavors[i]));
-	http_respond_json(request, 200, list);
+		hardware_write(&out, &api->configuration->flavors[i]);
+	(void)buffer_add_byte(&out, ']');
+	answer_json(request, 200, &out);
 }

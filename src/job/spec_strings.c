@@ -209,7 +209,7 @@ static const char *find_redirection(const char *script)
 		else if (*c == '\'' || *c == '"')
 			quote = *c;
 		else if (c > script && c[0] == '>' && c[1] == '=' && isdigit((unsigned char)c[2]) &&
-		         (isalnum((unsigned char)c[-1]) || c[-1] == ']'))
+		         (isalnum((unsigned char)c[-1]) || c[-1] == ']' || c[-1] == ' '))
 			return c;
 	}
 	return NULL;
