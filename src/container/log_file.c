@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define HOLE_ALIGN (64 * 1024)
+
 int log_file_open(struct log_file *f, int dir_fd, int64_t limit_bytes, struct error *err)
 {
 	struct stat st;
@@ -103,7 +105,10 @@ static void trim(struct log_file *f)
 	mark = mark_for_tail(f);
 	if (!mark || mark->offset <= f->to.offset)
 		return;
-	from = f->to.offset;
+	/* Once more from a block's beginning: the last hole ended inside of that block. */
+	from = f->to.offset & ~(int64_t)(HOLE_ALIGN - 1);
+	if (from < f->from.offset)
+		from = f->from.offset;
 	f->to = *mark;
 	gap_write(f);
 	if (f->is_punching && fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from,
