@@ -62,7 +62,6 @@ int repository_new(const struct configuration *configuration, const struct refer
 		repository_free(r);
 		return -1;
 	}
-	r->http = registry_http_new(configuration, r->ca_file);
 	*ret = r;
 	return 0;
 }
@@ -80,7 +79,7 @@ void repository_free(struct repository *r)
 	free(r);
 }
 
-void repository_restart_connection(struct repository *r)
+void repository_connect(struct repository *r)
 {
 	registry_http_free(r->http);
 	r->http = registry_http_new(r->configuration, r->ca_file);

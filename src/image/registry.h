@@ -21,8 +21,8 @@ struct repository;
 int repository_new(const struct configuration *configuration, const struct reference *ref,
                    struct repository **ret, struct error *err);
 void repository_free(struct repository *repository);
-/* A copy for another process, with a connection of its own and the token of the first. */
-void repository_restart_connection(struct repository *repository);
+/* In the process that will speak to the registry, before anything below. */
+void repository_connect(struct repository *repository);
 
 /* The token that was given so far ("" if none), to be handed to another process, and back. */
 const char *repository_get_token(const struct repository *repository);
@@ -38,8 +38,10 @@ int repository_get_manifest(struct repository *repository, const char *tag_or_di
 int repository_get_blob(struct repository *repository, const struct manifest_blob *blob,
                         struct buffer *ret, struct error *err);
 /* A layer, written to `out_fd` piece by piece; exactly blob->size bytes or a failure. The digest is
- * NOT checked here but by who reads. `*progress` counts bytes. */
+ * NOT checked here but by who reads. `*progress` counts bytes. *ret_is_reader_gone: it failed because
+ * nobody reads any more. */
 int repository_copy_blob(struct repository *repository, const struct manifest_blob *blob,
-                         int out_fd, volatile int64_t *progress, struct error *err);
+                         int out_fd, volatile int64_t *progress, bool *ret_is_reader_gone,
+			 struct error *err);
 
 #endif

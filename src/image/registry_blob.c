@@ -99,7 +99,7 @@ static int repository_copy_judge(struct repository *r, const struct repository_c
 }
 
 int repository_copy_blob(struct repository *r, const struct manifest_blob *blob, int out_fd,
-                         volatile int64_t *progress, struct error *err)
+                         volatile int64_t *progress, bool *ret_is_reader_gone, struct error *err)
 {
 	autofree char *url = xasprintf("%s/v2/%s/blobs/%s", r->base, r->path, blob->digest);
 	struct registry_exchange exchange = REGISTRY_EXCHANGE(url, 64 * 1024);
@@ -127,5 +127,6 @@ int repository_copy_blob(struct repository *r, const struct manifest_blob *blob,
 		repository_back_off(&exchange, tries);
 	}
 	registry_exchange_clear(&exchange);
+	*ret_is_reader_gone = copy.is_reader_gone;
 	return verdict;
 }

@@ -74,7 +74,7 @@ static int repository_ask_bearer(struct repository *r, const char *url,
                                  const struct auth_challenge *challenge, struct error *err)
 {
 	bool is_trusted = registry_url_is_family(url, challenge->realm) ||
-			  registry_http_is_configured(r->configuration, challenge->realm);
+	                  registry_http_is_configured(r->configuration, challenge->realm);
 	autofree char *query = repository_token_query(r, challenge);
 	autofree char *basic = is_trusted && r->credentials.user && !r->credentials.identity_token
 	                               ? auth_basic_value(&r->credentials)

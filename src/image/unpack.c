@@ -120,7 +120,7 @@ static int unpack_check_result(const struct unpack_result *result, struct error 
 
 	if (result->code != E_NONE)
 		return fail(err, is_known ? (enum error_code)result->code : E_INTERNAL, "%s",
-			    result->text);
+		            result->text);
 	if (!digest_is_valid(result->blob_digest) || !digest_is_valid(result->diff_id) ||
 	    result->bytes < 0 || result->blob_bytes < 0 || result->entries < 0)
 		return fail(err, E_INTERNAL, "Unpacking gave a damaged result");
