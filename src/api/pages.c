@@ -113,8 +113,8 @@ void pages_tokens(struct http_request *request, void *context)
 {
 	static const char text[] =
 	        "Tokens are made on the machine where the server runs, by its administrator:\n\n"
-	        "    hearth admin token create USER NAME --role write\n"
-	        "    hearth admin token create USER NAME --role read\n"
+	        "    hearth admin token create USER --name NAME\n"
+	        "    hearth admin token create USER --name NAME --role read\n"
 	        "    hearth admin token list USER\n"
 	        "    hearth admin token revoke USER NAME\n\n"
 	        "The text of a token (hf_...) is shown once. Then, on your computer:\n\n"
