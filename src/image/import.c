@@ -140,7 +140,7 @@ static int import_root(struct import *im, struct error *err)
 	    im->unpacked.bytes > configuration->layer_max_bytes)
 		return fail(err, E_TOO_LARGE,
 		            "The archive is larger than %lld bytes when unpacked (setting "
-		            "layer_max_bytes)",
+		            "images.layer_limit)",
 		            (long long)configuration->layer_max_bytes);
 	plan->architecture = xstrdup(pull_architecture(im->context));
 	plan->config = json_pack("{s:[s]}", "Cmd", "/bin/sh");

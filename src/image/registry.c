@@ -137,12 +137,12 @@ int repository_explain(const struct repository *r, const struct registry_exchang
 	if (exchange->status == 401 || exchange->status == 403) {
 		const char *hint =
 		        r->credentials.has_helper
-		                ? " (docker_config leaves the credentials to a helper "
+		                ? " (images.docker_config leaves the credentials to a helper "
 		                  "program; Hearth reads only stored ones)"
 		        : r->credentials.user || r->credentials.identity_token
 		                ? " (the stored credentials give no right to it)"
 		                : " (it does not exist, or needs credentials in the file "
-		                  "that the setting docker_config names)";
+		                  "that the setting images.docker_config names)";
 		return fail(err, E_FORBIDDEN, "Image not allowed: %s; the registry said: %s%s",
 		            r->name, words, hint);
 	}

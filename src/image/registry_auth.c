@@ -190,12 +190,12 @@ static int auth_decode(const char *encoded, struct auth_credentials *ret, struct
 
 	if (sodium_base642bin((unsigned char *)plain, sizeof(plain) - 1, encoded, strlen(encoded),
 	                      " \r\n", &len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
-		return fail(err, E_INTERNAL, "docker_config: an \"auth\" is not valid base64");
+		return fail(err, E_INTERNAL, "images.docker_config: an \"auth\" is not valid base64");
 	plain[len] = '\0';
 	char *colon = strchr(plain, ':');
 
 	if (!colon || strlen(plain) != len)
-		return fail(err, E_INTERNAL, "docker_config: an \"auth\" is not user:password");
+		return fail(err, E_INTERNAL, "images.docker_config: an \"auth\" is not user:password");
 	ret->user = xstrndup(plain, (size_t)(colon - plain));
 	ret->password = xstrdup(colon + 1);
 	seal_wipe(plain, sizeof(plain));
@@ -240,7 +240,7 @@ int auth_credentials_load(const char *config_path, const char *host, const char 
 	if (file_read(AT_FDCWD, config_path, &text, err) < 0 ||
 	    json_parse(buffer_text(&text), text.len, config_path, &config, err) < 0) {
 		err->code = E_INTERNAL;
-		return error_prefix(err, "docker_config");
+		return error_prefix(err, "images.docker_config");
 	}
 	seal_wipe(text.data, text.len);
 	return auth_credentials_find(config, host, path, ret, err);

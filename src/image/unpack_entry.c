@@ -152,7 +152,7 @@ static int unpack_entry_check_size(const struct unpack_entry_context *c, int64_t
 		return 0;
 	return fail(err, E_TOO_LARGE,
 	            "The layer is larger than %lld bytes when unpacked, at '%s' (setting "
-	            "layer_max_bytes)",
+	            "images.layer_limit)",
 	            (long long)c->max_bytes, unpack_path_shown(path, shown));
 }
 

@@ -53,7 +53,7 @@ static int unpack_stream_check_bomb(struct unpack_stream *s)
 {
 	if (s->out_bytes > s->max_out_bytes)
 		return fail(&s->err, E_TOO_LARGE,
-		            "The layer is too large when unpacked (setting layer_max_bytes)");
+		            "The layer is too large when unpacked (setting images.layer_limit)");
 	if (s->out_bytes > STREAM_RATIO_FREE && s->out_bytes / STREAM_RATIO_MAX > s->in_bytes)
 		return fail(&s->err, E_TOO_LARGE,
 		            "The layer is compressed more than %d times: a decompression bomb; "
