@@ -116,14 +116,21 @@ static int request_do(const struct spawner *s, const struct request *r, struct e
 
 	if (!memchr(m->name, '\0', sizeof(m->name)))
 		return fail(err, E_INVALID, "a name without end");
-	if (m->kind == SPAWN_PULL && m->name[0] == '\0')
+	if (m->kind == SPAWN_PULL ? m->name[0] != '\0' : !spawn_name_is_valid(m->name))
+		return fail(err, E_INVALID, "\"%s\" is not the name of an attempt", m->name);
+	if (m->kind != SPAWN_PULL && r->n_fds != 1)
+		return fail(err, E_INVALID, "too many descriptors for the spawner");
+	switch (m->kind) {
+	case SPAWN_MONITOR:
+		return do_monitor(s, r, err);
+	case SPAWN_PULL:
 		return do_pull(s, r, err);
-	if (m->kind < SPAWN_MONITOR || m->kind > SPAWN_REMOVE || r->n_fds != 1)
-		return fail(err, E_INVALID, "unknown request to the spawner");
-	if (!spawn_name_is_valid(m->name))
-		return fail(err, E_INVALID, "\"%.*s\" is not the name of an attempt",
-		            (int)sizeof(m->name), m->name);
-	return m->kind == SPAWN_MONITOR ? do_monitor(s, r, err) : do_clean(s, r, err);
+	case SPAWN_CLEAN:
+	case SPAWN_REMOVE:
+		return do_clean(s, r, err);
+	default:
+		return fail(err, E_INVALID, "unknown request %d to the spawner", m->kind);
+	}
 }
 
 static void fds_take(struct msghdr *head, struct request *r)
