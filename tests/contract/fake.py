@@ -41,11 +41,13 @@ class FakeServer:
         self.token = first["token"]
 
     def stop(self):
-        self.process.kill()
-        self.process.wait()
+        self.process.terminate()
+        status = self.process.wait(30)
         self.process.stdout.close()
         shutil.rmtree(self.state, ignore_errors=True)
+        text = self.log.read_text()
         self.log.unlink()
+        assert status == 0, text[-20000:]
 
     def call(self, method, path, token=None, timeout=20, **more):
         """As `token`; None: alice's, "": none."""

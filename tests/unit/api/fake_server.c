@@ -15,7 +15,9 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct fixture {
@@ -121,9 +123,24 @@ static void turn_end(void *arg)
 	database_commit(f->api.db);
 }
 
+static void on_terminate(uv_signal_t *handle, int signal)
+{
+	loop_stop(handle->data);
+}
+
+/* So that a leak checker can look at what is left. */
+static void end_on_terminate(struct loop *loop)
+{
+	static uv_signal_t handle;
+
+	uv_signal_init(loop_uv(loop), &handle);
+	handle.data = loop;
+	uv_signal_start(&handle, on_terminate, SIGTERM);
+}
+
 int main(int argc, char **argv)
 {
-	struct fixture f = {0};
+	static struct fixture f;
 	char token[TOKEN_SIZE];
 
 	if (argc < 2)
@@ -144,6 +161,7 @@ int main(int argc, char **argv)
 	api_init(&f.api);
 	listen_on(&f, argv[1], token);
 	loop_set_turn_end(f.loop, turn_end, &f);
+	end_on_terminate(f.loop);
 	loop_run(f.loop);
 	return 0;
 }
