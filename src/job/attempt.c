@@ -246,12 +246,34 @@ static void attempt_conclude(struct job_service *service, struct active_job *job
 	        .failure_count = record->failure_count + verdict.is_failure,
 	        .at_ms = ended_ms,
 	};
-	(void)service_transition(service, record, &change);
+	if (!service_transition(service, record, &change))
+		log_error("job %s: cannot go from %s to %s", record->id, stage_name(record->stage),
+		          stage_name(change.stage));
 	if (verdict.is_retried) {
 		scheduler_release(service->scheduler, &job->place);
 		active_enqueue(service, job, job->number + 1);
 	} else {
 		active_end(service, job);
+	}
+}
+
+/* Also when `running` was never told: hearthd was away, or the backend left it out. 0: it never
+ * ran. */
+static int64_t attempt_find_start(const struct exit_record *exit)
+{
+	int64_t end_ms = exit->ended_ms > 0 ? exit->ended_ms : clock_now_ms();
+
+	if (exit->started_ms > 0)
+		return exit->started_ms;
+	switch (exit->outcome) {
+	case OUTCOME_EXITED:
+	case OUTCOME_SIGNALED:
+	case OUTCOME_OOM:
+	case OUTCOME_TIMEOUT:
+	case OUTCOME_STORAGE:
+		return end_ms - exit->running_us / 1000;
+	default:
+		return 0;
 	}
 }
 
@@ -267,6 +289,7 @@ static void attempt_on_ended(void *arg, const char *id, int number, const struct
 		return;
 	if (!jobs_find(service->db, id, &record))
 		BUG("job %s has an attempt, but no row", id);
+	exit.started_ms = attempt_find_start(&exit);
 	if (exit.started_ms > 0 && !job->attempt_started_ms)
 		attempt_set_running(service, job, &record, exit.started_ms);
 	exit.started_ms = job->attempt_started_ms;
