@@ -247,7 +247,6 @@ static void clean_up(struct monitor *m)
 	control_free(m->control, m->attempt_fd);
 	storage_watch_free(m->storage);
 	dns_relay_free(m->dns_relay);
-	log_writer_free(m->log);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	if (m->cgroup && cgroup_remove(m->cgroup, REMOVE_CGROUP_MS, &err))
@@ -255,8 +254,11 @@ static void clean_up(struct monitor *m)
 	(void)umount2(STAGE_ROOT, MNT_DETACH);
 	if (overlay_remove(m->attempt_fd, &err))
 		log_warning("%s", err.text);
-	if (log_compress(m->attempt_fd, &err))
+	if (m->log && log_compress(m->attempt_fd, &err))
 		log_warning("%s", err.text);
+	log_writer_free(m->log);
+	monitor_end_free(m->end);
+	poller_free(m->poller);
 }
 
 /* A job that was started must not outlive a failure of ours. */

@@ -52,6 +52,8 @@ static int mount_layers(const struct overlay_options *o, struct buffer *options,
 	if (layers_fd < 0)
 		return fail_errno(err, E_INTERNAL, errno, "cannot open the image store");
 	(void)buffer_add_text(options, "lowerdir=");
+	if (o->top && buffer_printf(options, "%s%s", o->top, count > 0 ? ":" : ""))
+		return fail(err, E_INVALID, "the image has too many layers");
 	for (size_t i = count; i-- > 0;) {
 		char number[24];
 		(void)snprintf(number, sizeof(number), "%zu", i);
@@ -61,11 +63,27 @@ static int mount_layers(const struct overlay_options *o, struct buffer *options,
 		if (buffer_printf(options, "%s%s", number, i > 0 ? ":" : ""))
 			return fail(err, E_INVALID, "the image has too many layers");
 	}
-	if (count == 0) { /* overlayfs wants a lower layer */
+	if (count == 0 && !o->top) { /* overlayfs wants a lower layer */
 		(void)mkdir("empty", 0755);
 		(void)buffer_add_text(options, "empty");
 	}
 	return 0;
+}
+
+bool overlay_can_merge(const struct overlay_options *o, const char *name, struct stat *ret)
+{
+	for (size_t i = json_array_size(o->layers); i-- > 0;) {
+		char path[256];
+		struct stat st;
+		(void)snprintf(path, sizeof(path), "layers/%s/%s",
+		               json_string_value(json_array_get(o->layers, i)), name);
+		if (fstatat(o->images_fd, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			*ret = st;
+		return S_ISDIR(st.st_mode);
+	}
+	return true;
 }
 
 static int make_disk(const struct overlay_options *o, int *ret_disk_fd, struct error *err)

@@ -9,7 +9,9 @@
 #include "base/error.h"
 #include "base/json.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 /* The folder of the attempt that holds upper and work layer; root only. */
 #define OVERLAY_DISK "disk"
@@ -19,8 +21,13 @@ struct overlay_options {
 	const json_t *layers;	/* names under images/layers/, lowest first */
 	int attempt_fd;		/* gets OVERLAY_DISK */
 	int user_namespace_fd;
-	uint32_t owner; /* host id of the job's root */
+	uint32_t owner;	 /* host id of the job's root */
+	const char *top; /* one more read-only layer above all, not id-mapped; NULL: none */
 };
+
+/* Whether `name` is a folder, or nothing at all, in the root of the merged layers, so that a folder of
+ * that name in `top` merges with it. Its mode and (unmapped) owner go to *ret when there is one. */
+bool overlay_can_merge(const struct overlay_options *options, const char *name, struct stat *ret);
 
 /* Mount it at STAGE_ROOT. *ret_upper_fd is the upper layer (O_PATH), for measuring. */
 int overlay_mount(const struct overlay_options *options, int *ret_upper_fd, struct error *err);

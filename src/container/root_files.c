@@ -32,13 +32,16 @@ static int make_one(int root_fd, char *path, uint32_t owner, struct error *err)
 		return -1;
 	if (mkdirat(parent_fd, name, 0755) ||
 	    fchownat(parent_fd, name, owner, owner, AT_SYMLINK_NOFOLLOW))
-		return fail_errno(err, E_INVALID, errno, "cannot make the folder %.200s", path);
+		return errno == EEXIST || errno == ENOTDIR
+		               ? fail(err, E_INVALID, "%.200s is not a folder in the image", path)
+		               : fail_errno(err, E_INTERNAL, errno, "cannot make the folder %.200s",
+		                            path);
 	return 0;
 }
 
 int root_files_make_dir(int root_fd, const char *path, uint32_t owner, struct error *err)
 {
-	autofree char *copy = xasprintf("/%s", path);
+	autofree char *copy = xasprintf("%s%s", path[0] == '/' ? "" : "/", path);
 	struct error unused = ERROR_INIT;
 	autoclose int whole_fd = -1;
 

@@ -12,7 +12,7 @@
 
 int stage_build(struct error *err)
 {
-	static const char *const folders[] = {STAGE_ROOT, STAGE_LAYERS, STAGE_RUNTIME};
+	static const char *const folders[] = {STAGE_ROOT, STAGE_LAYERS, STAGE_OWN, STAGE_RUNTIME};
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return fail_errno(err, E_INTERNAL, errno, "cannot make the mounts private");

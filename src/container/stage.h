@@ -7,6 +7,7 @@
  *   config.json       the bundle
  *   root/             the job's root file system (overlay.h)
  *   layers/<n>/       its id-mapped layers
+ *   own/              a layer of ours above them: /etc/hosts and the like
  *   runtime/          the runtime's own state
  */
 #ifndef HEARTH_CONTAINER_STAGE_H
@@ -17,6 +18,7 @@
 #define STAGE_DIR "/tmp"
 #define STAGE_ROOT STAGE_DIR "/root"
 #define STAGE_LAYERS STAGE_DIR "/layers"
+#define STAGE_OWN STAGE_DIR "/own"
 #define STAGE_RUNTIME STAGE_DIR "/runtime"
 
 /* Needs a mount namespace of our own. Also mounts a /proc of our PID namespace. */

@@ -171,6 +171,8 @@ class Attempt:
         path = os.path.join(self.path, "log")
         if os.path.exists(path):
             data = open(path, "rb").read()
+        elif not os.path.exists(path + ".zst"):
+            data = b""
         else:
             data = subprocess.run(["zstd", "-dc", path + ".zst"], capture_output=True,
                                   check=True).stdout
