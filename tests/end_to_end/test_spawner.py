@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The spawner by itself: what it does, and above all what it refuses (base/spawner_link.h)."""
 import array
+import fcntl
 import json
 import os
 import pathlib
@@ -9,13 +10,12 @@ import signal
 import socket
 import struct
 import subprocess
-import time
 
 import pytest
 
 from server import BUILD, wait_until
 
-ALONE = BUILD / "src/server/spawner_alone"
+ALONE = BUILD / "tests/tools/spawner_alone"
 MONITOR, PULL, CLEAN, REMOVE = 1, 2, 3, 4
 NAME = "0123456789abcdef01234567.1"
 NOBODY = 65534
@@ -251,7 +251,6 @@ def test_remove_and_clean(spawner):
 
 
 def test_live_monitor_is_not_cleaned(spawner):
-    import fcntl
     path = spawner.folder()
     with open(path / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
