@@ -81,6 +81,19 @@ static int pull_finish(const struct pull_context *c, struct image_writer *writer
 	return pull_link_send(c->link_fd, answer, err);
 }
 
+/* What is in the store already, if it is for the machine that is meant. */
+static json_t *pull_find_known(struct image_writer *writer, const struct reference *ref,
+			       const char *architecture)
+{
+	autojson json_t *record = image_store_find(image_writer_fd(writer), ref);
+	const char *known = json_get_text(record, "architecture", "");
+	size_t len = strcspn(architecture, "/");
+
+	if (strncmp(known, architecture, len) != 0 || known[len] != '\0')
+		return NULL;
+	return take_ptr(&record);
+}
+
 int pull_image(const struct pull_context *c, struct error *err)
 {
 	__attribute__((cleanup(pull_cleanup_repository))) struct repository *repository = NULL;
@@ -96,7 +109,7 @@ int pull_image(const struct pull_context *c, struct error *err)
 	    repository_new(c->configuration, &ref, &repository, err) < 0)
 		return -1;
 	reference_format(&ref, name);
-	record = image_store_find(image_writer_fd(writer), &ref);
+	record = pull_find_known(writer, &ref, pull_architecture(c));
 	if (pull_resolve(repository, &ref, pull_architecture(c),
 	                 json_get_text(record, "digest", ""), c->configuration, c->link_fd, &plan,
 	                 err) < 0)
