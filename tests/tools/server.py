@@ -87,8 +87,10 @@ class Server:
             end = time.monotonic() + seconds
             os.set_blocking(self.process.stdout.fileno(), False)
             while "HF_TOKEN" not in text or not text.endswith("\n"):
-                piece = self.process.stdout.read()
-                text += piece or ""
+                try:
+                    text += os.read(self.process.stdout.fileno(), 65536).decode()
+                except BlockingIOError:
+                    pass
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise AssertionError(f"hearthd did not start: {text}\n{self.log_text()[-4000:]}")
                 time.sleep(0.02)
