@@ -56,6 +56,10 @@ bool log_tail_step(struct log_tail *tail, struct log_source *source)
 		find_end(tail, source);
 	struct log_gap gap = log_source_gap(source);
 	if (tail->at > gap.from && tail->at <= gap.to) {
+		if (tail->wanted == 0) {
+			tail->at = gap.to;
+			return true;
+		}
 		tail->at = gap.from;
 		tail->is_in_line = false;
 	}
