@@ -31,7 +31,7 @@ static enum MHD_Result collect_field(void *cls, enum MHD_ValueKind kind, const c
  * leaves no room for the answer's head is refused here. */
 static bool is_too_large(struct http_request *request, size_t head_size, size_t n_fields)
 {
-	size_t per_value = 80; /* its own record of a header or query parameter */
+	size_t per_value = 64; /* its own record of a header or query parameter */
 	int n_query = MHD_get_connection_values(
 	        request->connection->mhd, MHD_GET_ARGUMENT_KIND | MHD_COOKIE_KIND, NULL, NULL);
 

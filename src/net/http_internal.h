@@ -21,7 +21,7 @@
 
 /* libmicrohttpd's memory of one connection: head of the request, head of the answer, and the window
  * of a streamed body. Ten thousand followers hold one each. */
-#define HTTP_POOL_BYTES 10240
+#define HTTP_POOL_BYTES 12288
 #define HTTP_POOL_ANSWER_BYTES 1536 /* what must be left for the head of an answer */
 #define HTTP_FIELDS_MAX 64
 #define HTTP_HEAD_SECONDS 20       /* a head must be complete by then */

@@ -55,7 +55,9 @@ void *http_request_begin(void *cls, const char *target, struct MHD_Connection *m
 	request->begin_us = clock_monotonic_us();
 	make_id(request->id);
 	connection->request = request;
-	connection->waiting_since_ms = clock_monotonic_ms();
+	/* On a fresh connection the time began with it. */
+	if (connection->bytes_at_rest != HTTP_NEVER_SERVED)
+		connection->waiting_since_ms = clock_monotonic_ms();
 	return request;
 }
 
