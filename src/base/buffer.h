@@ -27,7 +27,8 @@ int buffer_add(struct buffer *b, const void *data, size_t len);
 int buffer_add_text(struct buffer *b, const char *text);
 int buffer_add_byte(struct buffer *b, char c);
 int buffer_printf(struct buffer *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int buffer_vprintf(struct buffer *b, const char *fmt, va_list ap);
+int buffer_vprintf(struct buffer *b, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 void buffer_drop(struct buffer *b, size_t count); /* remove `count` bytes from the front */
 const char *buffer_text(const struct buffer *b);  /* "" when empty; borrowed */
 char *buffer_take(struct buffer *b);		  /* yours to free; "" when empty */
