@@ -69,8 +69,6 @@ static int descriptors_place(const struct start *start)
 
 	if (null_fd < 0 || pair_fd < 0 || (start->extra_fd >= 0 && extra_fd < 0))
 		return -1;
-	if (start->dir_fd >= 0 ? fchdir(start->dir_fd) < 0 : chdir("/") < 0)
-		return -1;
 	if (dup2(null_fd, 0) < 0 || dup2(null_fd, 1) < 0 || dup2(pair_fd, 3) < 0)
 		return -1;
 	if (extra_fd >= 0 && dup2(extra_fd, 4) < 0)
@@ -99,13 +97,19 @@ static _Noreturn void start_child(const struct start *start)
 static int start_process(const struct start *start, struct error *err)
 {
 	struct clone_args args = {.flags = start->flags, .exit_signal = SIGCHLD};
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
+	long pid;
 
-	if (pid < 0)
-		return fail_errno(err, E_UNAVAILABLE, errno, "cannot start %s", start->program);
+	/* Before the clone: the kernel carries the working directory over into the new mount
+	 * namespace, but no descriptor, and overlayfs refuses layers of another namespace. */
+	if (start->dir_fd >= 0 ? fchdir(start->dir_fd) < 0 : chdir("/") < 0)
+		return fail_errno(err, E_INTERNAL, errno, "cannot enter the attempt folder");
+	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
 		start_child(start);
-	return 0;
+	if (pid < 0)
+		fail_errno(err, E_UNAVAILABLE, errno, "cannot start %s", start->program);
+	(void)!chdir("/");
+	return pid < 0 ? -1 : 0;
 }
 
 int spawner_start_monitor(const struct spawner *s, int dir_fd, int pair_fd, struct error *err)
