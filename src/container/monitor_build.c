@@ -30,6 +30,7 @@ struct host_files {
 	int images_fd, ca_fd;
 	json_t *seccomp;
 	bool has_emulators;
+	struct runtime *runtime;
 };
 
 static int open_host_files(const struct configuration *c, struct host_files *ret, struct error *err)
@@ -46,6 +47,8 @@ static int open_host_files(const struct configuration *c, struct host_files *ret
 			                  c->ca_bundle);
 	}
 	ret->has_emulators = command_check_emulators();
+	if (runtime_open(c->runtime, &ret->runtime, err))
+		return -1;
 	return seccomp_profile(c->seccomp, &ret->seccomp, err);
 }
 
@@ -142,8 +145,8 @@ static int make_root(struct monitor *m, const struct host_files *files, uint32_t
 	return prepare_root(m, files, first_id, has_etc, ret_user, err);
 }
 
-static int start(struct monitor *m, uint32_t first_id, const struct user_lookup *user,
-                 struct error *err)
+static int start(struct monitor *m, const struct runtime *runtime, uint32_t first_id,
+                 const struct user_lookup *user, struct error *err)
 {
 	int write_fd;
 
@@ -153,7 +156,7 @@ static int start(struct monitor *m, uint32_t first_id, const struct user_lookup 
 	/* So that the job can open /dev/stdout anew, whoever it is. */
 	if (fchown(job_fd, first_id + user->uid, first_id + user->gid) || fchmod(job_fd, 0622))
 		return fail_errno(err, E_INTERNAL, errno, "cannot hand on the log's pipe");
-	int rc = runtime_start(m->configuration->runtime, m->cgroup, job_fd, &m->pid, err);
+	int rc = runtime_start(runtime, m->cgroup, job_fd, &m->pid, err);
 	(void)unlink("config.json");
 	(void)unlink(STAGE_RUNTIME "/job/config.json");
 	return rc;
@@ -182,7 +185,8 @@ static int build(struct monitor *m, struct host_files *files, struct error *err)
 	        .network_fd = m->namespaces.network_fd,
 	        .ca_source = files->ca_fd >= 0 ? STAGE_DIR "/" CA_FILE : NULL,
 	};
-	return bundle_write(&bundle, err) || start(m, first_id, &user, err) ? -1 : 0;
+	return bundle_write(&bundle, err) || start(m, files->runtime, first_id, &user, err) ? -1
+	                                                                                    : 0;
 }
 
 int monitor_build(struct monitor *m, struct error *err)
@@ -195,5 +199,6 @@ int monitor_build(struct monitor *m, struct error *err)
 	if (files.ca_fd >= 0)
 		(void)close(files.ca_fd);
 	json_decref(files.seccomp);
+	runtime_close(files.runtime);
 	return rc;
 }
