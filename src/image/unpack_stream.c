@@ -26,6 +26,7 @@ struct unpack_stream {
 	struct digest *blob, *diff;
 	struct archive *raw, *tar;
 	int64_t in_bytes, out_bytes, max_out_bytes;
+	bool is_empty; /* not one byte */
 	struct error err; /* set by a callback, which can only say "failed" */
 	char buffer[STREAM_BUFFER_SIZE];
 };
@@ -69,6 +70,8 @@ static la_ssize_t unpack_stream_next(struct unpack_stream *s, const void **ret)
 	la_int64_t offset;
 	int rc;
 
+	if (s->is_empty)
+		return 0;
 	do
 		rc = archive_read_data_block(s->raw, ret, &size, &offset);
 	while (rc == ARCHIVE_OK && size == 0);
@@ -108,6 +111,7 @@ static int unpack_stream_open_raw(struct unpack_stream *s, struct error *err)
 	rc = archive_read_open(s->raw, s, NULL, unpack_stream_read_blob, NULL);
 	if (rc == ARCHIVE_OK)
 		rc = archive_read_next_header(s->raw, &entry);
+	s->is_empty = rc == ARCHIVE_EOF;
 	if (rc == ARCHIVE_OK || rc == ARCHIVE_EOF || rc == ARCHIVE_WARN)
 		return 0;
 	if (s->err.code != E_NONE) {

@@ -63,7 +63,7 @@ class FaultyRegistry:
         self.bearer = None       # token that is asked for
         self.realm = self.url + "/token"
         self.ranges = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def add(self, name, tag, image):
         for digest, blob in image.blobs.items():
