@@ -110,6 +110,13 @@ static void on_monitor_ended(struct local_attempt *attempt)
 	local_attempt_ended(attempt, &record);
 }
 
+/* Told once the folder is clean: it may still hold spec.json, and the spawner owns it by now. */
+static void on_not_started(struct local_attempt *attempt, const char *text)
+{
+	attempt->record = local_record(OUTCOME_FAILED, text);
+	attempt->is_not_started = true;
+}
+
 static void on_monitor_message(void *arg, const json_t *message)
 {
 	struct local_attempt *attempt = arg;
@@ -119,8 +126,8 @@ static void on_monitor_message(void *arg, const json_t *message)
 	else if (!strcmp(type, "ended"))
 		on_monitor_ended(attempt);
 	else if (!strcmp(type, "error"))
-		fail_now(attempt,
-		         json_get_text(message, "text", "The monitor could not be started"));
+		on_not_started(attempt,
+		               json_get_text(message, "text", "The monitor could not start"));
 }
 
 static void on_monitor_closed(void *arg)
@@ -147,6 +154,7 @@ void local_attempt_listen(struct local_attempt *attempt, int take_fd)
 {
 	struct child_channel_events events = {on_monitor_message, on_monitor_closed, attempt};
 	attempt->channel = child_channel_new(attempt->local->loop, take_fd, &events);
+	attempt->is_not_started = false;
 	if (attempt->is_stopping)
 		send_to_monitor(attempt, json_pack("{s:s}", "type", "cancel"));
 }

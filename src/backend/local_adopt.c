@@ -35,6 +35,8 @@ static void cleaned(struct local_attempt *attempt)
 {
 	struct exit_record record = local_record(OUTCOME_LOST, "");
 	record.started_ms = attempt->started_ms;
+	if (attempt->is_not_started)
+		record = attempt->record;
 	child_channel_free(attempt->channel);
 	attempt->channel = NULL;
 	local_attempt_ended(attempt, &record);

@@ -36,7 +36,7 @@ struct local_attempt {
 	char held_digest[DIGEST_SIZE]; /* "": none */
 	int64_t started_ms;
 	int tries;
-	bool is_running, is_ended, is_stopping, is_cleaning;
+	bool is_running, is_ended, is_stopping, is_cleaning, is_not_started;
 	struct exit_record record;     /* told by local_attempt_end_later */
 };
 

@@ -335,9 +335,14 @@ static void spawner_cannot_start_it(void **state)
 	wish_say(&monitor,
 	         "{\"type\":\"error\",\"code\":\"internal\",\"text\":\"no more processes\"}");
 	wish_end(&monitor);
+	/* The folder is the spawner's by now, and holds the secrets. */
+	struct wish clean = expect(SPAWN_CLEAN);
+	assert_false(told.is_ended);
+	wish_say(&clean, "{\"type\":\"done\"}");
 	run_until(loop, &told.is_ended, 500);
 	assert_int_equal(told.record.outcome, OUTCOME_FAILED);
 	assert_string_equal(told.record.message, "no more processes");
+	wish_end(&clean);
 }
 
 static void a_lost_monitor_is_cleaned_first(void **state)
