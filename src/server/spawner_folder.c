@@ -99,7 +99,7 @@ static int group_clean(const struct spawner *s, const char *name, struct error *
 
 int spawner_folder_clean(const struct spawner *s, const char *name, bool remove, struct error *err)
 {
-	autoclose int fd = -1;
+	autoclose int fd = -1, lock_fd = -1;
 	bool is_ours = false;
 
 	if (spawner_folder_open(s, name, &fd, &is_ours, err) < 0) {
@@ -107,8 +107,13 @@ int spawner_folder_clean(const struct spawner *s, const char *name, bool remove,
 			return -1;
 		return group_clean(s, name, err);
 	}
-	if (attempt_folder_is_locked(fd))
-		return fail(err, E_CONFLICT, "the monitor of %s is alive", name);
+	/* A monitor that was started just before hearthd died and comes only now finds the lock
+	 * taken, and later no spec.json: it cannot begin what is given up here. */
+	if (file_lock(fd, "lock", &lock_fd, err) < 0)
+		return error_prefix(err, "the monitor of %s is alive", name);
+	if (unlinkat(fd, "spec.json", 0) < 0 && errno != ENOENT)
+		return fail_errno(err, E_INTERNAL, errno, "spec.json of %s cannot be removed",
+		                  name);
 	if (group_clean(s, name, err) < 0)
 		return -1;
 	/* A folder that never became root's has no layers in it. */
