@@ -182,7 +182,7 @@ static int reference_fill_host(const char **name, struct reference *ref, const c
 		            shown, reference_shown(ref->host, (char[REFERENCE_SHOWN]){""}));
 	if (strcmp(ref->host, "index.docker.io") == 0 ||
 	    strcmp(ref->host, "registry-1.docker.io") == 0)
-		strcpy(ref->host, "docker.io");
+		strncpy(ref->host, "docker.io", sizeof(ref->host)); /* zeros the rest */
 	*name = slash + 1;
 	return 0;
 }
