@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/memory.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,18 +13,43 @@
 #define EXIT_RECORD_NAME "exit.json"
 #define EXIT_RECORD_MAX (16 * 1024)
 
+/* Nothing may keep a job from ending: bytes that are not UTF-8 (a text cut inside a character)
+ * become question marks. */
+static json_t *message_value(const char *message)
+{
+	json_t *value = json_string(message);
+
+	if (value)
+		return value;
+	autofree char *plain = xstrdup(message);
+	for (char *c = plain; *c; c++) {
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	}
+	return json_string(plain);
+}
+
 int exit_record_write(int dir_fd, const struct exit_record *record, struct error *err)
 {
-	autojson json_t *root = json_pack(
-	        "{s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "outcome",
-	        outcome_name(record->outcome), "exit_code", record->exit_code, "signal",
-	        record->signal, "started_ms", (json_int_t)record->started_ms, "ended_ms",
-	        (json_int_t)record->ended_ms, "running_us", (json_int_t)record->running_us,
-	        "memory_peak_bytes", (json_int_t)record->memory_peak_bytes, "memory_limit_bytes",
-	        (json_int_t)record->memory_limit_bytes, "log_bytes", (json_int_t)record->log_bytes,
-	        "message", record->message);
-	if (!root)
-		return fail(err, E_INTERNAL, "the exit record's message is not UTF-8");
+	const struct {
+		const char *name;
+		int64_t value;
+	} numbers[] = {
+	        {"exit_code", record->exit_code},
+	        {"signal", record->signal},
+	        {"started_ms", record->started_ms},
+	        {"ended_ms", record->ended_ms},
+	        {"running_us", record->running_us},
+	        {"memory_peak_bytes", record->memory_peak_bytes},
+	        {"memory_limit_bytes", record->memory_limit_bytes},
+	        {"log_bytes", record->log_bytes},
+	};
+	autojson json_t *root = json_object();
+
+	json_object_set_new(root, "outcome", json_string(outcome_name(record->outcome)));
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		json_object_set_new(root, numbers[i].name, json_integer(numbers[i].value));
+	json_object_set_new(root, "message", message_value(record->message));
 	autofree char *text = json_to_text(root);
 
 	return file_write_atomic(dir_fd, EXIT_RECORD_NAME, text, strlen(text), 0640, true, err);

@@ -95,6 +95,7 @@ void root_files_read(int root_fd, const char *path, struct buffer *ret)
 	while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
 		if (buffer_add(ret, chunk, (size_t)n)) {
 			ret->len = before;
+			ret->data[before] = '\0'; /* not even its beginning */
 			return;
 		}
 	}
