@@ -107,14 +107,18 @@ static void query_add_labels(struct buffer *sql, const struct selection *s, cons
 			          namespace, 2 * i + 3, 2 * i + 4, job);
 }
 
-static void query_add_by_label(struct buffer *sql, const struct selection *s)
+static void query_add_label_terms(struct buffer *sql, const struct selection *s)
 {
-	query_add(sql,
-	          "SELECT l.job AS seq FROM labels l WHERE l.namespace = %lld AND l.key = ?%zu"
-	          " AND l.value = ?%zu AND l.job < ?1",
+	query_add(sql, "l.namespace = %lld AND l.key = ?%zu AND l.value = ?%zu AND l.job < ?1",
 	          (long long)s->namespace_seq, 2 * s->driver_label + 3, 2 * s->driver_label + 4);
 	query_add_labels(sql, s, "l.namespace", "l.job");
 	query_add(sql, " AND (%u >> (SELECT stage FROM jobs WHERE seq = l.job)) & 1", s->mask);
+}
+
+static void query_add_by_label(struct buffer *sql, const struct selection *s)
+{
+	query_add(sql, "SELECT l.job AS seq FROM labels l WHERE ");
+	query_add_label_terms(sql, s);
 	query_add(sql, " ORDER BY l.job DESC LIMIT ?2");
 }
 
@@ -203,6 +207,27 @@ void jobs_each(struct database *db, const struct jobs_query *query,
 	statement_end(db, stmt);
 }
 
+/* Without an order, SQLite counts index entries and sorts nothing. */
+static void query_add_count(struct buffer *sql, struct selection *s)
+{
+	query_choose_driver(s);
+	if (s->driver_label < s->query->n_labels) {
+		query_add(sql, "SELECT count(*) FROM labels l WHERE ");
+		query_add_label_terms(sql, s);
+		return;
+	}
+	query_add(sql, "SELECT count(*) FROM jobs j WHERE j.seq < ?1 AND j.stage IN (");
+	for (int stage = 0, n = 0; stage < STAGE_COUNT; stage++)
+		if (s->mask & (1u << stage))
+			query_add(sql, "%s%d", n++ ? ", " : "", stage);
+	query_add(sql, ")");
+	if (s->namespace_seq)
+		query_add(sql, " AND j.namespace = %lld", (long long)s->namespace_seq);
+	else if (s->mask < 1u << STAGE_COMPLETED)
+		query_add(sql, " AND j.stage < 2");
+	query_add_labels(sql, s, "j.namespace", "j.seq");
+}
+
 int64_t jobs_count(struct database *db, const struct jobs_query *query)
 {
 	autobuffer struct buffer sql = BUFFER_INIT(SQL_MAX);
@@ -212,9 +237,7 @@ int64_t jobs_count(struct database *db, const struct jobs_query *query)
 
 	if (!query_start(db, query, &selection))
 		return 0;
-	query_add(&sql, "SELECT count(*) FROM (");
-	query_add_selection(&sql, &selection);
-	query_add(&sql, ")");
+	query_add_count(&sql, &selection);
 	stmt = query_prepare(&selection, buffer_text(&sql));
 	if (statement_next(db, stmt))
 		count = sqlite3_column_int64(stmt, 0);
