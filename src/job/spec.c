@@ -34,7 +34,7 @@ const char *spec_shown(const char *text, char shown[SPEC_SHOWN_SIZE])
 
 	for (i = 0; text[i] && i + 4 < SPEC_SHOWN_SIZE; i++)
 		shown[i] = (char)(text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?');
-	strcpy(shown + i, text[i] ? "..." : "");
+	memcpy(shown + i, text[i] ? "..." : "\0\0\0", 4);
 	return shown;
 }
 
@@ -140,7 +140,7 @@ static int spec_read_flavor(const struct configuration *c, json_t *body, char re
 		         spec_shown(name, shown));
 		return spec_fail_flavor(c, what, err);
 	}
-	strcpy(ret, flavor->name);
+	memcpy(ret, flavor->name, strlen(flavor->name) + 1);
 	return 0;
 }
 
