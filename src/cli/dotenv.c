@@ -88,13 +88,22 @@ static char *unquoted_value(const char *p)
 static char *read_value(const char *p)
 {
 	const char *first = skip_blanks(p);
-	if (*first == '"' || *first == '\'') {
+	if ((*first == '"' || *first == '\'') && find_closing_quote(first)) {
 		const char *end = find_closing_quote(first);
-		if (end)
-			return *first == '"' ? unescape(first + 1, end)
-			                     : xstrndup(first + 1, (size_t)(end - first - 1));
+		return *first == '"' ? unescape(first + 1, end)
+		                     : xstrndup(first + 1, (size_t)(end - first - 1));
 	}
-	return unquoted_value(p);
+	char *value = unquoted_value(p);
+	size_t len = strlen(value);
+	/* 'it''s' is no quoted text, but loses its outer quotes all the same. */
+	if (len && (*value == '"' || *value == '\'') && value[len - 1] == *value) {
+		char *inner = len == 1        ? xstrdup("")
+		              : *value == '"' ? unescape(value + 1, value + len - 1)
+		                              : xstrndup(value + 1, len - 2);
+		free(value);
+		value = inner;
+	}
+	return value;
 }
 
 static void parse_line(const char *line, dotenv_lookup *lookup, void *arg, json_t *env)

@@ -118,8 +118,8 @@ static int stay(struct invocation *in, struct hub *hub, const json_t *job, const
 	bool interrupted = false;
 	autojson json_t *final = NULL;
 	terminal_catch_interrupt();
-	int rc = log_follow(hub, job_view_owner(job), id, &options, &interrupted, &err);
-	if (rc == 0 && !interrupted)
+	int rc = log_follow(hub, job_view_owner(job), id, &options, &final, &interrupted, &err);
+	if (rc == 0 && !interrupted && !final)
 		rc = job_wait(hub, job_view_owner(job), id, -1, NULL, &final, &err);
 	if (terminal_interrupted())
 		return tell_interrupted(ref);

@@ -28,6 +28,7 @@ struct follow {
 	struct hub *hub;
 	const char *space, *id;
 	const struct log_follow_options *options;
+	json_t *job; /* over; NULL: not known */
 	struct sse sse;
 	struct buffer line;
 	int64_t seen;  /* events since the beginning of reading */
@@ -186,6 +187,8 @@ static int is_over(struct follow *f, bool *ret, struct error *err)
 	if (hub_ask(f->hub, "GET", path, NULL, &job, err) < 0)
 		return -1;
 	*ret = job_view_is_over(job);
+	if (*ret)
+		f->job = json_incref(job);
 	return 0;
 }
 
@@ -226,7 +229,8 @@ static int follow_all(struct follow *f, struct error *err)
 }
 
 int log_follow(struct hub *hub, const char *space, const char *id,
-               const struct log_follow_options *options, bool *ret_interrupted, struct error *err)
+               const struct log_follow_options *options, json_t **ret_job, bool *ret_interrupted,
+               struct error *err)
 {
 	struct follow f = {.hub = hub,
 	                   .space = space,
@@ -239,6 +243,10 @@ int log_follow(struct hub *hub, const char *space, const char *id,
 	buffer_clear(&f.line);
 	terminal_status_clear();
 	(void)fflush(stdout);
+	if (ret_job && f.job)
+		*ret_job = f.job;
+	else
+		json_decref(f.job);
 	*ret_interrupted = terminal_interrupted();
 	return *ret_interrupted ? 0 : rc;
 }

@@ -6,7 +6,7 @@
 #ifndef HEARTH_CLI_LOG_FOLLOW_H
 #define HEARTH_CLI_LOG_FOLLOW_H
 
-#include "base/error.h"
+#include "base/json.h"
 #include "cli/hub.h"
 
 #include <stdbool.h>
@@ -20,8 +20,10 @@ struct log_follow_options {
 	int64_t tail;      /* -1: from the beginning */
 };
 
-/* *ret_interrupted: Ctrl-C ended it. */
+/* *ret_interrupted: Ctrl-C ended it. *ret_job, when following to the end: the job in its last
+ * stage, new; else untouched. May be NULL. */
 int log_follow(struct hub *hub, const char *space, const char *id,
-               const struct log_follow_options *options, bool *ret_interrupted, struct error *err);
+               const struct log_follow_options *options, json_t **ret_job, bool *ret_interrupted,
+               struct error *err);
 
 #endif

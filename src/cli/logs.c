@@ -27,7 +27,7 @@ int logs_command(struct invocation *in)
 	if (job_command_open(in, &job, &err) < 0)
 		return output_fail(&err);
 	terminal_catch_interrupt();
-	int rc = log_follow(job.hub, job.space, job.ref.id, &options, &interrupted, &err);
+	int rc = log_follow(job.hub, job.space, job.ref.id, &options, NULL, &interrupted, &err);
 	autofree char *ref = job_command_ref(&job);
 	if (rc == 0 && options.follow && !interrupted)
 		output_hint(&in->out,

@@ -143,14 +143,71 @@ static void table_human(const struct output *out, const json_t *rows, const char
 		output_hint(out, "Use `--no-truncate` or `--format json` to display full values.");
 }
 
-/* As Python prints it: the form that `hf` gives to programs. */
+static void add_python(struct buffer *out, const json_t *value);
+
+static void add_python_text(struct buffer *out, const char *text)
+{
+	char quote = strchr(text, '\'') && !strchr(text, '"') ? '"' : '\'';
+	autofree char *escaped = table_escape(text);
+	(void)buffer_add_byte(out, quote);
+	for (const char *p = escaped; *p; p++) {
+		if (*p == quote)
+			(void)buffer_add_byte(out, '\\');
+		(void)buffer_add_byte(out, *p);
+	}
+	(void)buffer_add_byte(out, quote);
+}
+
+static void add_python_object(struct buffer *out, const json_t *object)
+{
+	const char *key, *separator = "";
+	json_t *item;
+	(void)buffer_add_byte(out, '{');
+	json_object_foreach((json_t *)object, key, item)
+	{
+		(void)buffer_add_text(out, separator);
+		add_python_text(out, key);
+		(void)buffer_add_text(out, ": ");
+		add_python(out, item);
+		separator = ", ";
+	}
+	(void)buffer_add_byte(out, '}');
+}
+
+/* Values as Python prints them: the form in which `hf` gives nested ones to agents. */
+static void add_python(struct buffer *out, const json_t *value)
+{
+	size_t i;
+	json_t *item;
+	if (json_is_object(value)) {
+		add_python_object(out, value);
+	} else if (json_is_array(value)) {
+		(void)buffer_add_byte(out, '[');
+		json_array_foreach(value, i, item)
+		{
+			(void)buffer_add_text(out, i ? ", " : "");
+			add_python(out, item);
+		}
+		(void)buffer_add_byte(out, ']');
+	} else if (json_is_string(value)) {
+		add_python_text(out, json_string_value(value));
+	} else if (json_is_number(value)) {
+		autofree char *text = json_text(value, 0);
+		(void)buffer_add_text(out, text);
+	} else {
+		(void)buffer_add_text(out, json_is_true(value)    ? "True"
+		                           : json_is_false(value) ? "False"
+		                                                  : "None");
+	}
+}
+
 static char *agent_cell(const json_t *value)
 {
-	if (!value || json_is_null(value))
-		return xstrdup("None");
-	if (json_is_boolean(value))
-		return xstrdup(json_is_true(value) ? "True" : "False");
-	return plain_text(value);
+	if (json_is_string(value))
+		return table_single_line(json_string_value(value));
+	struct buffer out = BUFFER_INIT(TABLE_TEXT_MAX);
+	add_python(&out, value);
+	return buffer_take(&out);
 }
 
 static void table_agent(const json_t *rows, const char *const *columns, size_t n_columns)

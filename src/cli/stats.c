@@ -23,13 +23,15 @@
 #define REDRAW_MS 100
 #define RECONNECT_MS 1000
 
+struct stats;
+
 struct watched {
 	char *id;
 	struct transport_stream *stream; /* NULL: not now */
 	struct sse sse;
 	int64_t again_ms; /* when to ask again; -1: over */
 	json_t *sample;   /* the newest; NULL: none yet */
-	bool is_new;
+	struct stats *stats;
 };
 
 struct stats {
@@ -43,6 +45,22 @@ struct stats {
 	int64_t drawn_ms;
 };
 
+static void print_sample(struct stats *s, const struct watched *w)
+{
+	if (s->in->out.mode == OUTPUT_JSON) {
+		autojson json_t *line = json_pack("{s:s}", "job_id", w->id);
+		(void)json_object_update(line, w->sample);
+		output_dict(&s->in->out, line);
+		return;
+	}
+	autobuffer struct buffer text = BUFFER_INIT(16u << 20);
+	struct stats_row row = {w->id, w->sample};
+	(void)stats_table_layout(&row, 1, s->drawn_lines == 0, 0, &text);
+	(void)fwrite(buffer_text(&text), 1, text.len, stdout);
+	(void)fflush(stdout);
+	s->drawn_lines = 1;
+}
+
 static int on_sample(void *arg, const char *json, size_t len, struct error *err)
 {
 	struct watched *w = arg;
@@ -51,7 +69,8 @@ static int on_sample(void *arg, const char *json, size_t len, struct error *err)
 		return fail(err, E_UNAVAILABLE, "The server sent metrics that are not JSON");
 	json_decref(w->sample);
 	w->sample = sample;
-	w->is_new = true;
+	if (!w->stats->draws)
+		print_sample(w->stats, w);
 	return 0;
 }
 
@@ -90,29 +109,6 @@ static int read_one(struct stats *s, struct watched *w, struct error *err)
 		transport_close(take_ptr(&w->stream));
 		w->again_ms = -1;
 		return n == 0 ? 0 : lost_one(s, w, err);
-	}
-}
-
-static void print_samples(struct stats *s)
-{
-	bool is_json = s->in->out.mode == OUTPUT_JSON;
-	for (size_t i = 0; i < s->n_jobs; i++) {
-		struct watched *w = &s->jobs[i];
-		if (!w->is_new)
-			continue;
-		w->is_new = false;
-		if (is_json) {
-			autojson json_t *line = json_pack("{s:s}", "job_id", w->id);
-			(void)json_object_update(line, w->sample);
-			output_dict(&s->in->out, line);
-			continue;
-		}
-		autobuffer struct buffer text = BUFFER_INIT(16u << 20);
-		struct stats_row row = {w->id, w->sample};
-		(void)stats_table_layout(&row, 1, s->drawn_lines == 0, 0, &text);
-		(void)fwrite(buffer_text(&text), 1, text.len, stdout);
-		(void)fflush(stdout);
-		s->drawn_lines = 1;
 	}
 }
 
@@ -169,9 +165,7 @@ static int watch(struct stats *s, struct error *err)
 		if (turn(s, err) < 0)
 			return -1;
 		int64_t wait_ms = s->drawn_ms + REDRAW_MS - clock_monotonic_ms();
-		if (!s->draws)
-			print_samples(s);
-		else if (wait_ms <= 0 || terminal_sleep((int)wait_ms))
+		if (s->draws && (wait_ms <= 0 || terminal_sleep((int)wait_ms)))
 			draw(s);
 	}
 	return 0;
@@ -217,6 +211,7 @@ static int start(struct stats *s, const json_t *ids, struct error *err)
 		s->jobs[i].id = xstrdup(json_string_value(json_array_get(ids, i)));
 		s->jobs[i].sse = SSE_INIT;
 		s->jobs[i].again_ms = -1;
+		s->jobs[i].stats = s;
 		if (open_one(s, &s->jobs[i], err) < 0)
 			return -1;
 	}

@@ -65,8 +65,7 @@ char *table_escape(const char *text)
 	return buffer_take(&out);
 }
 
-/* White space between words becomes one blank, none is left at the ends. */
-static char *single_line(const char *text)
+char *table_single_line(const char *text)
 {
 	autofree char *joined = xmalloc(strlen(text) + 1);
 	size_t n = 0;
@@ -112,16 +111,16 @@ char *table_cell(const json_t *value, bool is_utf8)
 		return xstrdup(is_utf8 ? "✔" : "yes");
 	if (json_is_string(value)) {
 		const char *text = json_string_value(value);
-		return is_timestamp(text) ? xstrndup(text, 10) : single_line(text);
+		return is_timestamp(text) ? xstrndup(text, 10) : table_single_line(text);
 	}
 	if (json_is_array(value))
 		return list_cell(value, is_utf8);
 	const json_t *name = json_object_get(value, "name");
 	if (json_is_string(name))
-		return single_line(json_string_value(name));
+		return table_single_line(json_string_value(name));
 	autofree char *text = json_dumps(name ? name : value, JSON_ENSURE_ASCII | JSON_ENCODE_ANY |
 	                                                              JSON_REAL_PRECISION(15));
-	return single_line(text ? text : "");
+	return table_single_line(text ? text : "");
 }
 
 static char *header_of(const char *column)

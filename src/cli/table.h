@@ -19,6 +19,9 @@ size_t table_length(const char *text);
  */
 char *table_escape(const char *text);
 
+/* The same on one line: white space between words becomes one blank. Yours to free. */
+char *table_single_line(const char *text);
+
 /* Lay out `rows` (objects) by `columns` (keys; the headers are these in capitals), not wider than
  * `width` where the widest columns can give way (0: as wide as needed). *ret_cut: a cell was cut.
  */
