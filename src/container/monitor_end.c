@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ending a job: the timeout, cancel, and full storage all lead to the same steps. Every process
- * gets SIGTERM; after the grace the whole tree is killed.
+ * Ending a job: the timeout, cancel, and full storage all lead to the same steps: SIGTERM; after the
+ * grace the whole tree is killed. A first process that catches SIGTERM gets it alone, since it knows
+ * in which order its children should end; otherwise every process gets it, because a shell that
+ * waits for a program would not pass it on.
  *
  * The job's first process is PID 1 of its namespace, and the kernel keeps signals from it that it
  * does not handle. Waiting for it would be waiting for nothing: it is killed as soon as no process
@@ -60,22 +62,33 @@ static unsigned long long status_mask(const char *status, const char *name)
 	return at ? strtoull(at + strlen(name), NULL, 16) : 0;
 }
 
-/* Catches SIGTERM, or, for the first process, deals with it in any other way on purpose. */
-static bool handles_term(pid_t pid, bool is_first)
+struct term_handling {
+	bool is_caught, is_evaded; /* evaded: ignored or blocked */
+};
+
+static struct term_handling term_handling_of(pid_t pid)
 {
 	char path[32], status[STATUS_MAX];
 	unsigned long long bit = 1ULL << (SIGTERM - 1);
+	struct term_handling ret = {0};
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
 	if (n <= 0)
-		return false;
+		return ret;
 	status[n] = '\0';
-	unsigned long long mask = status_mask(status, "\nSigCgt:");
-	if (is_first)
-		mask |= status_mask(status, "\nSigIgn:") | status_mask(status, "\nSigBlk:");
-	return mask & bit;
+	ret.is_caught = status_mask(status, "\nSigCgt:") & bit;
+	ret.is_evaded = (status_mask(status, "\nSigIgn:") | status_mask(status, "\nSigBlk:")) & bit;
+	return ret;
+}
+
+/* Catches SIGTERM, or, for the first process, deals with it in any other way on purpose. */
+static bool handles_term(pid_t pid, bool is_first)
+{
+	struct term_handling handling = term_handling_of(pid);
+
+	return handling.is_caught || (is_first && handling.is_evaded);
 }
 
 static bool handler_visited(void *arg, pid_t pid)
@@ -117,7 +130,10 @@ void monitor_end_order(struct monitor_end *end, enum attempt_outcome outcome)
 	end->kill_at_ms = clock_monotonic_ms() + m->spec.grace_s * 1000;
 	/* Asked before the signal: a process that dies of it handles nothing any more. */
 	bool is_pointless = cgroup_each(m->cgroup, handler_visited, m);
-	(void)cgroup_signal(m->cgroup, SIGTERM);
+	if (term_handling_of(m->pid).is_caught)
+		(void)kill(m->pid, SIGTERM);
+	else
+		(void)cgroup_signal(m->cgroup, SIGTERM);
 	if (is_pointless)
 		kill_all(m);
 	poller_timer_set(end->timer, clock_monotonic_ms() + LOOK_AGAIN_MS);

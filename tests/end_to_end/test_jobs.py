@@ -39,7 +39,7 @@ def test_failures_are_told_apart(server, command, message):
 
 
 def test_out_of_memory_is_told(server):
-    job = ended(server, "sh", "-c", "head -c 200m /dev/zero | tail | wc -c; sleep 0.2")
+    job = ended(server, "sh", "-c", "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done")
     assert job["status"]["stage"] == "ERROR", job["status"]
     assert job["status"]["message"].startswith("Out of memory: used ") and "64 MiB" in job["status"]["message"]
 
@@ -47,6 +47,8 @@ def test_out_of_memory_is_told(server):
 @pytest.mark.parametrize("script, at_most", [
     ("sleep 100", 4),				   # PID 1 without a handler: ends at once
     ("trap 'echo bye; exit 0' TERM; while true; do sleep 0.1; done", 5),
+    # A shell that waits: its child hears of the end and may clean up.
+    ("sh -c 'trap \"echo bye; exit 0\" TERM; while true; do sleep 0.1; done'; exit 3", 5),
     ("trap '' TERM; while true; do sleep 0.1; done", 16),	   # ignores: the grace, then the kill
     ("(trap '' TERM; setsid sleep 1000) & trap '' TERM; while true; do sleep 0.1; done", 16),
 ])
@@ -56,7 +58,7 @@ def test_timeout(server, script, at_most):
     assert 1.9 < time.monotonic() - start < at_most + 2
     assert job["status"]["stage"] == "ERROR" and job["status"]["message"] == "Job timeout"
     if "bye" in script:
-        assert server.log_lines(job["id"]) == ["bye"]
+        assert "bye" in server.log_lines(job["id"])
     wait_until(lambda: not server.live_monitors(), 5, "no monitor left")
 
 
@@ -105,7 +107,7 @@ def test_first_come_first_served(server):
 
 def test_image_not_found_is_told(server):
     job = ended(server, "true", image="127.0.0.1:1/nothing:here")
-    assert job["status"]["stage"] == "ERROR" and "127.0.0.1:1/nothing:here" in job["status"]["message"], job["status"]
+    assert job["status"]["stage"] == "ERROR" and "[registry 127.0.0.1:1]" in job["status"]["message"], job["status"]
 
 
 def test_what_the_container_sees(server):
