@@ -56,13 +56,14 @@ void answer_json(struct http_request *request, int status, const struct buffer *
 struct held_answer {
 	struct http_request *request; /* NULL: the client left */
 	struct buffer json;
-	char *audit; /* what to log if nobody takes the answer */
+	char *audit; /* of a client that left: what to log, since nobody takes the answer */
 };
 
 static void answer_cancelled(void *arg)
 {
 	struct held_answer *held = arg;
 
+	held->audit = access_audit_line(held->request);
 	held->request = NULL;
 }
 
@@ -86,7 +87,6 @@ void answer_when_durable(struct api *api, struct http_request *request, struct b
 	held->request = request;
 	held->json = *json;
 	*json = BUFFER_INIT(json->max);
-	held->audit = access_audit_line(request);
 	http_on_cancel(request, answer_cancelled, held);
 	database_after_commit(api->db, answer_release, held);
 }

@@ -92,6 +92,7 @@ static void images_client_left(void *arg)
 {
 	struct image_change *change = arg;
 
+	change->audit = access_audit_line(change->request);
 	change->request = NULL;
 }
 
@@ -129,7 +130,6 @@ static void images_change(struct http_request *request, struct api *api, json_t 
 	const struct image_wait_events events = {.done = images_change_done, .arg = change};
 
 	change->request = request;
-	change->audit = access_audit_line(request);
 	http_on_cancel(request, images_client_left, change);
 	image_service_run(api->images, take_message, archive_fd, &events);
 }

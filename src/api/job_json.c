@@ -12,26 +12,66 @@
 #include "base/json.h"
 #include "base/memory.h"
 
-#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Failing once is enough: a buffer that is full stays full. */
 #define TEXT(ret, text) buffer_add((ret), "" text, sizeof(text) - 1)
+#define INTEGER_DIGITS 24
 
-static int write_string(struct buffer *ret, const char *text)
+static int write_plain(struct buffer *ret, const char *text)
 {
-	if (buffer_add_byte(ret, '"') < 0 || json_escape(ret, text, strlen(text)) < 0)
+	return buffer_add(ret, text, strlen(text));
+}
+
+static int write_integer(struct buffer *ret, int64_t value)
+{
+	char digits[INTEGER_DIGITS];
+	size_t at = sizeof(digits);
+	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	do {
+		digits[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest);
+	if (value < 0)
+		digits[--at] = '-';
+	return buffer_add(ret, digits + at, sizeof(digits) - at);
+}
+
+static int write_string(struct buffer *ret, const char *text, size_t len)
+{
+	if (buffer_add_byte(ret, '"') < 0 || json_escape(ret, text, len) < 0)
 		return -1;
 	return buffer_add_byte(ret, '"');
+}
+
+/* ,"name": */
+static int write_name(struct buffer *ret, const char *name)
+{
+	int failed = TEXT(ret, ",\"");
+
+	failed |= write_plain(ret, name);
+	failed |= TEXT(ret, "\":");
+	return failed;
 }
 
 /* ,"name":"text" */
 static int write_text_member(struct buffer *ret, const char *name, const char *text)
 {
-	if (buffer_printf(ret, ",\"%s\":", name) < 0)
-		return -1;
-	return write_string(ret, text);
+	int failed = write_name(ret, name);
+
+	failed |= write_string(ret, text, strlen(text));
+	return failed;
+}
+
+static int write_integer_member(struct buffer *ret, const char *name, int64_t value)
+{
+	int failed = write_name(ret, name);
+
+	failed |= write_integer(ret, value);
+	return failed;
 }
 
 static int write_dump(const char *data, size_t len, void *ret)
@@ -39,30 +79,80 @@ static int write_dump(const char *data, size_t len, void *ret)
 	return buffer_add(ret, data, len);
 }
 
-static int write_value(struct buffer *ret, const json_t *value)
+static int write_json(struct buffer *ret, const json_t *value);
+
+static int write_array(struct buffer *ret, const json_t *array)
 {
-	return json_dump_callback(value, write_dump, ret,
-	                          JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+	int failed = buffer_add_byte(ret, '[');
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(array, i, item)
+	{
+		if (i > 0)
+			failed |= buffer_add_byte(ret, ',');
+		failed |= write_json(ret, item);
+	}
+	failed |= buffer_add_byte(ret, ']');
+	return failed;
+}
+
+static int write_object(struct buffer *ret, const json_t *object)
+{
+	int failed = buffer_add_byte(ret, '{');
+	bool is_first = true;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)object, name, value)
+	{
+		if (!is_first)
+			failed |= buffer_add_byte(ret, ',');
+		is_first = false;
+		failed |= write_string(ret, name, strlen(name));
+		failed |= buffer_add_byte(ret, ':');
+		failed |= write_json(ret, value);
+	}
+	failed |= buffer_add_byte(ret, '}');
+	return failed;
+}
+
+/* What a specification is made of is written here; jansson's own writer first looks for cycles. */
+static int write_json(struct buffer *ret, const json_t *value)
+{
+	switch (json_typeof(value)) {
+	case JSON_STRING:
+		return write_string(ret, json_string_value(value), json_string_length(value));
+	case JSON_ARRAY:
+		return write_array(ret, value);
+	case JSON_OBJECT:
+		return write_object(ret, value);
+	case JSON_INTEGER:
+		return write_integer(ret, json_integer_value(value));
+	default:
+		return json_dump_callback(value, write_dump, ret, JSON_ENCODE_ANY);
+	}
 }
 
 /* ,"name":<value>; nothing when the value is absent and there is no fallback */
 static int write_member(struct buffer *ret, const char *name, const json_t *value,
                         const char *fallback)
 {
-	if (!value || json_is_null(value))
-		return fallback ? buffer_printf(ret, ",\"%s\":%s", name, fallback) : 0;
-	if (buffer_printf(ret, ",\"%s\":", name) < 0)
-		return -1;
-	return write_value(ret, value);
+	bool is_absent = !value || json_is_null(value);
+	int failed;
+
+	if (is_absent && !fallback)
+		return 0;
+	failed = write_name(ret, name);
+	failed |= is_absent ? write_plain(ret, fallback) : write_json(ret, value);
+	return failed;
 }
 
 static int write_time(struct buffer *ret, const char *name, int64_t unix_ms)
 {
 	char text[CLOCK_TEXT_SIZE];
 
-	if (!unix_ms)
-		return 0;
-	return buffer_printf(ret, ",\"%s\":\"%s\"", name, clock_format_iso(unix_ms, text));
+	return unix_ms ? write_text_member(ret, name, clock_format_iso(unix_ms, text)) : 0;
 }
 
 static int compare_text(const void *a, const void *b)
@@ -85,7 +175,7 @@ static int write_secret_names(struct buffer *ret, const json_t *names)
 	qsort(sorted, n, sizeof(*sorted), compare_text);
 	for (size_t i = 0; i < n && !failed; i++)
 		failed = (i > 0 && buffer_add_byte(ret, ',') < 0) ||
-		         write_string(ret, sorted[i]) < 0;
+		         write_string(ret, sorted[i], strlen(sorted[i])) < 0;
 	free(sorted);
 	return failed ? -1 : buffer_add_byte(ret, ']');
 }
@@ -103,10 +193,10 @@ static int write_what_runs(struct buffer *ret, const struct job_record *job)
 	failed |= write_secret_names(ret, json_object_get(job->spec, "secretNames"));
 	failed |= write_text_member(ret, "flavor", job->flavor);
 	failed |= write_member(ret, "arch", json_object_get(job->spec, "arch"), "\"amd64\"");
-	failed |= buffer_printf(ret,
-	                        ",\"timeout\":%" PRId64 ",\"timeoutSeconds\":%" PRId64
-	                        ",\"retry\":%d,\"attempts\":%d",
-	                        job->timeout_s, job->timeout_s, job->attempts - 1, job->attempts);
+	failed |= write_integer_member(ret, "timeout", job->timeout_s);
+	failed |= write_integer_member(ret, "timeoutSeconds", job->timeout_s);
+	failed |= write_integer_member(ret, "retry", job->attempts - 1);
+	failed |= write_integer_member(ret, "attempts", job->attempts);
 	failed |= write_member(ret, "labels", job->labels, "{}");
 	failed |= write_member(ret, "volumes", json_object_get(job->spec, "volumes"), NULL);
 	failed |= write_member(ret, "expose", json_object_get(job->spec, "expose"), NULL);
@@ -117,15 +207,18 @@ static int write_what_runs(struct buffer *ret, const struct job_record *job)
 
 int job_json_write_status(struct buffer *ret, const struct job_record *job, const char *message)
 {
-	int failed = buffer_printf(ret, "{\"stage\":\"%s\"", stage_name(job->stage));
+	int failed = TEXT(ret, "{\"stage\":\"");
 
+	failed |= write_plain(ret, stage_name(job->stage));
+	failed |= buffer_add_byte(ret, '"');
 	if (message)
 		failed |= write_text_member(ret, "message", message);
 	else
 		failed |= TEXT(ret, ",\"message\":null");
 	if (job->cancel_reason)
 		failed |= write_text_member(ret, "cancelReason", job->cancel_reason);
-	failed |= buffer_printf(ret, ",\"failureCount\":%d}", job->failure_count);
+	failed |= write_integer_member(ret, "failureCount", job->failure_count);
+	failed |= buffer_add_byte(ret, '}');
 	return failed;
 }
 
@@ -137,37 +230,46 @@ static int64_t seconds_between(int64_t from_ms, int64_t to_ms)
 static int write_durations(struct buffer *ret, const struct job_record *job, int64_t now_ms)
 {
 	int64_t end_ms = job->finished_ms ? job->finished_ms : now_ms;
-	int failed = TEXT(ret, ",\"durations\":{");
+	int failed = TEXT(ret, ",\"durations\":{\"totalSecs\":");
 
-	if (job->started_ms)
-		failed |= buffer_printf(
-		        ret, "\"schedulingSecs\":%" PRId64 ",\"runningSecs\":%" PRId64 ",",
-		        seconds_between(job->created_ms, job->started_ms),
-		        seconds_between(job->started_ms, end_ms));
-	failed |= buffer_printf(ret, "\"totalSecs\":%" PRId64 "}",
-	                        seconds_between(job->created_ms, end_ms));
+	failed |= write_integer(ret, seconds_between(job->created_ms, end_ms));
+	if (job->started_ms) {
+		failed |= write_integer_member(ret, "schedulingSecs",
+		                               seconds_between(job->created_ms, job->started_ms));
+		failed |= write_integer_member(ret, "runningSecs",
+		                               seconds_between(job->started_ms, end_ms));
+	}
+	failed |= buffer_add_byte(ret, '}');
 	return failed;
 }
 
+/* Account names need no escaping, neither in JSON nor in a URL. */
 static int write_avatar(struct buffer *ret, const char *base_url, const char *name)
 {
 	int failed = TEXT(ret, ",\"avatarUrl\":\"");
 
 	failed |= json_escape(ret, base_url, strlen(base_url));
-	/* account names need no escaping in a URL */
-	failed |= buffer_printf(ret, "/avatars/%s.svg\"", name);
+	failed |= TEXT(ret, "/avatars/");
+	failed |= write_plain(ret, name);
+	failed |= TEXT(ret, ".svg\"");
 	return failed;
 }
 
 static int write_people(struct buffer *ret, const struct job_record *job, const char *base_url)
 {
-	int failed = buffer_printf(ret, ",\"owner\":{\"id\":\"%s\",\"name\":\"%s\",\"type\":\"%s\"",
-	                           job->namespace_id, job->namespace_name,
-	                           job->namespace_type == ACCOUNT_ORG ? "org" : "user");
+	bool is_org = job->namespace_type == ACCOUNT_ORG;
+	int failed = TEXT(ret, ",\"owner\":{\"id\":\"");
 
+	failed |= write_plain(ret, job->namespace_id);
+	failed |= buffer_add_byte(ret, '"');
+	failed |= write_text_member(ret, "name", job->namespace_name);
+	failed |= write_text_member(ret, "type", is_org ? "org" : "user");
 	failed |= write_avatar(ret, base_url, job->namespace_name);
-	failed |= buffer_printf(ret, "},\"createdBy\":{\"id\":\"%s\",\"name\":\"%s\"}",
-	                        job->created_by_id, job->created_by_name);
+	failed |= TEXT(ret, "},\"createdBy\":{\"id\":\"");
+	failed |= write_plain(ret, job->created_by_id);
+	failed |= buffer_add_byte(ret, '"');
+	failed |= write_text_member(ret, "name", job->created_by_name);
+	failed |= buffer_add_byte(ret, '}');
 	return failed;
 }
 
@@ -181,7 +283,7 @@ static int write_initiator(struct buffer *ret, const json_t *initiator, const ch
 	if (!json_is_object(initiator) || !type[0])
 		return 0;
 	failed = TEXT(ret, ",\"initiator\":{\"type\":");
-	failed |= write_string(ret, type);
+	failed |= write_string(ret, type, strlen(type));
 	failed |= write_text_member(ret, "id", json_get_text(initiator, "id", ""));
 	if (name) {
 		failed |= write_text_member(ret, "name", name);
@@ -194,8 +296,9 @@ static int write_initiator(struct buffer *ret, const json_t *initiator, const ch
 int job_json_write(struct buffer *ret, const struct job_record *job, const char *message,
                    const struct job_json_context *context)
 {
-	int failed = buffer_printf(ret, "{\"type\":\"job\",\"id\":\"%s\"", job->id);
+	int failed = TEXT(ret, "{\"type\":\"job\"");
 
+	failed |= write_text_member(ret, "id", job->id);
 	failed |= write_time(ret, "createdAt", job->created_ms);
 	failed |= write_time(ret, "startedAt", job->started_ms);
 	failed |= write_time(ret, "finishedAt", job->finished_ms);
