@@ -128,6 +128,9 @@ void attempt_adopt(struct job_service *service, struct active_job *job)
 		log_error("job %s: %s", job->entry.id, err.text);
 		if (jobs_find(service->db, job->entry.id, &record))
 			service->backend->ops->adopt(service->backend, &start);
+		/* If it never ran, it must not begin to without them. */
+		if (!job->attempt_started_ms)
+			service->backend->ops->stop(service->backend, job->entry.id, job->number);
 	}
 	if (job->is_canceled)
 		service->backend->ops->stop(service->backend, job->entry.id, job->number);
