@@ -131,7 +131,8 @@ static enum log_step step_dry(struct log_stream *stream, bool was_complete)
 	stream->must_look = false;
 	active = active_find(stream->service, stream->job_id);
 	bool is_over = !active || active->number > stream->attempt;
-	return log_source_look(stream->source, is_over) ? STEP_ON : STEP_WAIT;
+	(void)log_source_look(stream->source, is_over);
+	return STEP_ON; /* the look may have found the log itself: read once more */
 }
 
 static enum log_step start_record(struct log_stream *stream, struct log_space *space,

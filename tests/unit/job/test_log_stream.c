@@ -508,6 +508,7 @@ static void follows(void **state)
 	add_text(dir, 's', "===== Job started at x =====");
 	watch_tell(&service, JOB); /* running */
 	assert_int_equal(drain(stream, 4096, &text), 0);
+	assert_non_null(strstr(buffer_text(&text), "Job started at x"));
 	run_loop(5);
 	for (int i = 0; i < 3; i++) {
 		int64_t begin = clock_monotonic_ms();
