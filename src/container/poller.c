@@ -34,6 +34,7 @@ struct poller_watch {
 struct poller_timer {
 	struct poller *poller;
 	int64_t at_ms; /* -1: unset */
+	uint64_t turn; /* in which it ran last */
 	void (*fn)(void *arg);
 	void *arg;
 	struct poller_timer *next;
@@ -43,6 +44,7 @@ struct poller {
 	int epoll_fd;
 	int watches;
 	bool is_stopped;
+	uint64_t turn;
 	struct poller_watch *dead;
 	struct poller_timer *timers;
 };
@@ -118,7 +120,8 @@ struct poller_timer *poller_timer_new(struct poller *poller, void (*fn)(void *ar
 {
 	struct poller_timer *timer = xcalloc(1, sizeof(*timer));
 
-	*timer = (struct poller_timer){poller, -1, fn, arg, poller->timers};
+	*timer = (struct poller_timer){
+	        .poller = poller, .at_ms = -1, .fn = fn, .arg = arg, .next = poller->timers};
 	poller->timers = timer;
 	return timer;
 }
@@ -140,38 +143,38 @@ void poller_timer_free(struct poller_timer *timer)
 	free(timer);
 }
 
-static struct poller_timer *timer_next(const struct poller *poller)
+/* The one that is due first, of those that did not run in `turn`. */
+static struct poller_timer *timer_next(const struct poller *poller, uint64_t turn)
 {
 	struct poller_timer *found = NULL;
 
 	for (struct poller_timer *t = poller->timers; t; t = t->next) {
-		if (t->at_ms >= 0 && (!found || t->at_ms < found->at_ms))
+		if (t->at_ms >= 0 && t->turn != turn && (!found || t->at_ms < found->at_ms))
 			found = t;
 	}
 	return found;
 }
 
-/* A timer that its own callback sets to a time already past runs in the next turn. */
+/* Each at most once: one that its callback sets to a time already past runs in the next turn. */
 static void timers_run(struct poller *poller)
 {
 	struct poller_timer *timer;
 	int64_t now_ms;
 
-	if (!timer_next(poller))
+	poller->turn++;
+	if (!timer_next(poller, poller->turn))
 		return;
 	now_ms = clock_monotonic_ms();
-	for (int budget = 64; budget > 0; budget--) {
-		timer = timer_next(poller);
-		if (!timer || timer->at_ms > now_ms)
-			return;
+	while ((timer = timer_next(poller, poller->turn)) && timer->at_ms <= now_ms) {
 		timer->at_ms = -1;
+		timer->turn = poller->turn;
 		timer->fn(timer->arg);
 	}
 }
 
 static int turn_wait_ms(const struct poller *poller, int wait_ms)
 {
-	const struct poller_timer *timer = timer_next(poller);
+	const struct poller_timer *timer = timer_next(poller, 0);
 	int64_t left_ms;
 
 	if (!timer)
