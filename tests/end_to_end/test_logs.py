@@ -67,7 +67,7 @@ def test_shape_of_the_stream(server):
 def test_a_follower_gets_lines_as_they_come_and_the_end_at_once(server):
     job = server.submit(["sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.5; done"])["id"]
     seen = []
-    for line in server.call("GET", f"/api/jobs/alice/{job}/logs", stream=True).iter_lines():
+    for line in server.call("GET", f"/api/jobs/alice/{job}/logs", stream=True).iter_lines(chunk_size=1):
         if line.startswith(b"data: {") and b"=====" not in line:
             seen.append((json.loads(line[6:])["data"], time.monotonic()))
     closed = time.monotonic()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real hearthd in a state folder of its own, for tests and benchmarks."""
-import itertools
+import fcntl
 import json
 import os
 import pathlib
@@ -20,7 +20,7 @@ CACHE = TOP / ".cache"
 HEARTHD = BUILD / "src/server/hearthd"
 HEARTH = BUILD / "src/cli/hearth"
 TERMINAL = ("COMPLETED", "ERROR", "CANCELED", "DELETED")
-_numbers = itertools.count(os.getpid() % 90 + 1)
+
 
 SMALL_FLAVORS = """
 [flavor small]
@@ -55,11 +55,23 @@ def wait_until(condition, seconds=20, what="condition", interval=0.05):
         time.sleep(interval)
 
 
+def claim_number():
+    """A number that no other test server on this machine uses now, and the lock that says so."""
+    for number in range(1, 200):
+        lock = open(f"/run/hearth-test-{number}.lock", "w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return number, lock
+        except BlockingIOError:
+            lock.close()
+    raise AssertionError("too many test servers")
+
+
 class Server:
     """One hearthd: start(), stop(), kill9(), restart; requests with the operator's token."""
 
     def __init__(self, settings="", flags=(), state=None, user="alice"):
-        number = next(_numbers) % 200
+        number, self.number_lock = claim_number()
         self.state = pathlib.Path(state or tempfile.mkdtemp(prefix="hearth-test.", dir="/var/tmp"))
         os.chmod(self.state, 0o755)
         self.port = free_port()
@@ -152,6 +164,13 @@ class Server:
             for pid in self.live_monitors():
                 os.kill(pid, signal.SIGKILL)
             subprocess.run(["ip", "link", "del", self.bridge], stderr=subprocess.DEVNULL)
+            subprocess.run(["nft", "delete", "table", "inet", self.bridge], stderr=subprocess.DEVNULL)
+            for folder in pathlib.Path("/sys/fs/cgroup").glob(f"**/{self.cgroup}"):
+                for path in sorted(folder.rglob("*"), reverse=True):
+                    if path.is_dir():
+                        path.rmdir()
+                folder.rmdir()
+            self.number_lock.close()
             if not os.environ.get("HEARTH_KEEP"):
                 shutil.rmtree(self.state, ignore_errors=True)
                 for path in (self.log_path, self.config):
