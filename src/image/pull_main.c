@@ -21,6 +21,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
@@ -113,6 +114,17 @@ static int pull_run(int argc, char **argv, struct pull_context *c,
 	return pull_dispatch(c, err);
 }
 
+/* Removing a deep tree takes a descriptor for each of its levels. */
+static void pull_raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct configuration *configuration = configuration_new();
@@ -123,6 +135,7 @@ int main(int argc, char **argv)
 	log_open("hearth-pull", LOG_LEVEL_INFO);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(022);
+	pull_raise_files();
 	context.link_fd = pull_adopt_fd(PULL_SOCKET_FD);
 	context.archive_fd = pull_adopt_fd(PULL_ARCHIVE_FD);
 	if (context.link_fd < 0) {

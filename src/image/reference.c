@@ -167,7 +167,7 @@ static int reference_fill_host(const char **name, struct reference *ref, const c
 	const char *slash = strchr(*name, '/');
 
 	if (!reference_starts_with_host(*name, slash)) {
-		strcpy(ref->host, "docker.io");
+		snprintf(ref->host, sizeof(ref->host), "docker.io");
 		return 0;
 	}
 	size_t len = (size_t)(slash - *name);
@@ -217,13 +217,13 @@ int reference_parse(const char *text, struct reference *ret, struct error *err)
 	reference_shown(text, shown);
 	if (reference_check_text(text, shown, err) < 0)
 		return -1;
-	strcpy(copy, text);
+	snprintf(copy, sizeof(copy), "%s", text);
 	if (reference_split(copy, &ref, shown, err) < 0 ||
 	    reference_fill_host(&name, &ref, shown, err) < 0 ||
 	    reference_fill_path(name, &ref, shown, err) < 0)
 		return -1;
 	if (!ref.tag[0] && !ref.digest[0])
-		strcpy(ref.tag, "latest");
+		snprintf(ref.tag, sizeof(ref.tag), "latest");
 	*ret = ref;
 	return 0;
 }

@@ -51,7 +51,7 @@ static void registry_http_set_defaults(struct registry_http *http, const char *c
 	curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "hearth/" HEARTH_VERSION);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, REGISTRY_HTTP_CONNECT_S);
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 100L);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, REGISTRY_HTTP_STALL_S);
 	curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 512L * 1024);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->curl_error);
@@ -217,8 +217,8 @@ static int registry_http_explain(struct registry_transfer *transfer, const char 
 	if (http->was_refused)
 		return fail(err, E_FORBIDDEN,
 		            "'%s' leads to an address of this machine or its cloud provider, which "
-		            "images may not name; an administrator can allow it with a section "
-		            "[registry %s]",
+		            "images may not name; an administrator can allow it by saying "
+		            "plain_http = yes or no in a section [registry %s]",
 		            host, host);
 	if (exchange->is_sink_error)
 		return fail(err, E_TOO_LARGE, "The answer of '%s' is too large", host);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define WHITEOUT_PREFIX ".wh."
+#define UNPACK_PATH_DEPTH_MAX 1000
 
 const char *unpack_path_shown(const char *name, char ret[UNPACK_PATH_SHOWN])
 {
@@ -32,7 +33,7 @@ static int unpack_path_pop(char *path, size_t *len)
 int unpack_path_clean(const char *name, char ret[PATH_MAX], struct error *err)
 {
 	char shown[UNPACK_PATH_SHOWN];
-	size_t len = 0;
+	size_t len = 0, depth = 0;
 
 	ret[0] = '\0';
 	for (const char *p = name; *p;) {
@@ -43,8 +44,10 @@ int unpack_path_clean(const char *name, char ret[PATH_MAX], struct error *err)
 				return fail(err, E_INVALID,
 				            "The layer names a file outside of its root: '%s'",
 				            unpack_path_shown(name, shown));
+			depth--;
 		} else if (n > 0 && !(n == 1 && p[0] == '.')) {
-			if (n > NAME_MAX || len + 1 + n >= PATH_MAX)
+			if (n > NAME_MAX || len + 1 + n >= PATH_MAX ||
+			    ++depth > UNPACK_PATH_DEPTH_MAX)
 				return fail(err, E_INVALID,
 				            "The layer has a name that is too long: '%s…'",
 				            unpack_path_shown(name, shown));

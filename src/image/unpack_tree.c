@@ -221,6 +221,18 @@ int unpack_tree_find_parent(struct unpack_tree *tree, const char *path, int *ret
 	return 0;
 }
 
+/* Through links a layer could build a tree deeper than any path is long, which nobody could remove
+ * again. The kernel refuses to name such a folder. */
+static int unpack_tree_check_depth(int dir_fd, const char *path, struct error *err)
+{
+	char shown[UNPACK_PATH_SHOWN], real[PATH_MAX];
+
+	if (fchdir(dir_fd) == 0 && getcwd(real, sizeof(real)))
+		return 0;
+	return fail(err, E_INVALID, "The layer nests folders too deeply, at '%s'",
+	            unpack_path_shown(path, shown));
+}
+
 int unpack_tree_parent(struct unpack_tree *tree, const char *path, int *ret_fd,
                        const char **ret_base, struct error *err)
 {
@@ -238,8 +250,10 @@ int unpack_tree_parent(struct unpack_tree *tree, const char *path, int *ret_fd,
 		}
 		if (tree->parent_fd < 0 || fstat(tree->parent_fd, &st) < 0)
 			return unpack_tree_fail(err, errno, "opened", parent);
+		if (unpack_tree_check_depth(tree->parent_fd, parent, err) < 0)
+			return -1;
 		tree->parent_is_setgid = st.st_mode & S_ISGID;
-		strcpy(tree->parent_path, parent);
+		memcpy(tree->parent_path, parent, strlen(parent) + 1);
 	}
 	*ret_fd = tree->parent_fd;
 	*ret_base = base;

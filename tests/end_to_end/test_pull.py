@@ -4,8 +4,12 @@ import base64
 import gzip
 import json
 import os
+import pathlib
 import random
+import shutil
+import ssl
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -325,6 +329,48 @@ def test_redirects_in_circles(faulty, store):
     faulty.fault = lambda request: request.answer(302, Location=request.path) or True
     refused(store, f"{faulty.host}/library/x:1", "unavailable", "in circles")
     assert len(faulty.requests) <= 6
+
+
+# -- TLS ------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    place = tmp_path_factory.mktemp("tls")
+    place.chmod(0o755)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-keyout",
+                    place / "key", "-out", place / "cert", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"],
+                   check=True, capture_output=True)
+    public = pathlib.Path(tempfile.mkdtemp(dir="/var/tmp", prefix="hearth-ca."))
+    public.chmod(0o755)
+    shutil.copy(place / "cert", public / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(place / "cert", place / "key")
+    yield context, public / "ca.pem"
+    shutil.rmtree(public)
+
+
+@pytest.fixture
+def secure(certificate):
+    registry = FaultyRegistry(tls=certificate[0])
+    registry.add("library/x", "1", IMAGE)
+    yield registry
+    registry.stop()
+
+
+def test_tls_with_a_ca_file(secure, make_store, certificate):
+    store = make_store(more=f"[registry {secure.host}]\nca_file = {certificate[1]}\n")
+    assert store.pull(f"{secure.host}/library/x:1")["digest"] == IMAGE.digest
+    store.configure(f"[registry {secure.host}]\nplain_http = no\n")
+    refused(store, f"{secure.host}/library/x:1", "unavailable", "cannot be reached", "certificate")
+
+
+def test_no_way_from_tls_to_plain(secure, faulty, make_store, certificate):
+    store = make_store(more=f"[registry {secure.host}]\nca_file = {certificate[1]}\n")
+    secure.fault = lambda request: "/blobs/" in request.path and (request.answer(302, Location=faulty.url + request.path) or True)
+    refused(store, f"{secure.host}/library/x:1", "forbidden", "from https to plain http")
+    secure.fault, secure.bearer, secure.realm = None, "x", faulty.url + "/token"
+    refused(store, f"{secure.host}/library/x:1", "forbidden", "without TLS")
+    assert faulty.requests == []
 
 
 # -- mirrors --------------------------------------------------------------------------------------------

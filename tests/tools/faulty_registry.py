@@ -50,12 +50,15 @@ class Request(BaseHTTPRequestHandler):
 
 
 class FaultyRegistry:
-    def __init__(self, address="127.0.0.1"):
+    def __init__(self, address="127.0.0.1", tls=None):
+        """`tls`: an ssl.SSLContext for https."""
         self.server = ThreadingHTTPServer((address, 0), Request)
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.server.daemon_threads = True
         self.server.registry = self
         self.host = f"{address}:{self.server.server_address[1]}"
-        self.url = "http://" + self.host
+        self.url = ("https://" if tls else "http://") + self.host
         self.lock = threading.Lock()
         self.requests, self.fault = [], None
         self.blobs, self.manifests = {}, {}

@@ -207,3 +207,8 @@ def static_program(source):
 def static_image(source='#include <stdio.h>\nint main(void) { puts("Hello from scratch"); return 0; }\n', name="hello", **more):
     """A `FROM scratch` image: one file, one layer."""
     return Image([Layer([file(name, static_program(source), 0o755)])], config={"Entrypoint": ["/" + name]}, **more)
+
+
+def push_image(host, name, tag, tars, config=None, **more):
+    """Gzip layers from the bytes of plain tars, pushed to http://`host`."""
+    return push(Image([Layer(content) for content in tars], config=config, **more), f"http://{host}", name, tag)
