@@ -174,7 +174,7 @@ static void timers_run(struct poller *poller)
 
 static int turn_wait_ms(const struct poller *poller, int wait_ms)
 {
-	const struct poller_timer *timer = timer_next(poller, 0);
+	const struct poller_timer *timer = timer_next(poller, UINT64_MAX);
 	int64_t left_ms;
 
 	if (!timer)
