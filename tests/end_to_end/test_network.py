@@ -323,4 +323,4 @@ def test_bad_settings_name_the_field(net, key, value, tmp_path):
     config = tmp_path / "bad.conf"
     config.write_text(f"[network]\n{key} = {value}\n")
     p = net.alone("setup", config, stderr=subprocess.PIPE)
-    assert p.returncode == 2 and f"network.{key}" in p.stderr or key in p.stderr
+    assert p.returncode == 2 and key in p.stderr

@@ -69,7 +69,7 @@ static void plan_print(const struct dns_plan *plan)
 
 static int job_run(const struct configuration *c, char **argv, struct error *err)
 {
-	struct poller *poller = poller_new();
+	struct poller *poller;
 	struct network_attachment network;
 	struct dns_relay *relay = NULL;
 	struct dns_plan plan;
@@ -81,6 +81,7 @@ static int job_run(const struct configuration *c, char **argv, struct error *err
 	plan_print(&plan);
 	if (netns_fd < 0 || network_attach(c, atoi(argv[0]), netns_fd, &plan, &network, err) < 0)
 		return -1;
+	poller = poller_new();
 	if (plan.relay)
 		relay = dns_relay_new(poller, &plan, network.dns_udp_fd, network.dns_tcp_fd);
 	pid = program_start(netns_fd, argv + 2);
