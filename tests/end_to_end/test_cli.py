@@ -89,7 +89,6 @@ ps --name x -l name=y
 ps --status canceled
 ps --namespace acme
 ps --json -q
-ps --format nope
 inspect a/b/c
 inspect a/b --namespace c
 inspect /b
@@ -165,9 +164,11 @@ inspect alice/{JOB(2)} --json {JOB(3)}
 
 def normal_stderr(text):
     text = re.sub(r"\x1b\[[0-9;]*m", "", text).replace("hf jobs ", "hearth ")
-    lines = [line for line in text.splitlines() if "HF_DEBUG" not in line and "hf-cli" not in line]
+    # The last is said by the newest only, whether the job still runs or not.
+    unwanted = ("HF_DEBUG", "hf-cli", "If the job is still running")
+    lines = [line for line in text.splitlines() if not any(u in line for u in unwanted)]
     if lines and lines[0].startswith("Usage:"):  # usage errors: what was wrong matters
-        return re.sub(r" ?\(Possible.*|Did you mean.*", "", lines[-1]).lower()
+        return lines[-1]
     return "\n".join(lines)
 
 
@@ -200,8 +201,6 @@ def check_same(version, hub, env, line, columns):
         fill(hub)
         results.append(outcome(program, hub, env, words[1:] if words[0] == "jobs" else words))
     theirs, ours = results
-    if words[0] == "logs" and "-f" in words:  # we make sure that the job is over
-        ours["asked"] = [p for p in ours["asked"] if p.endswith(("whoami-v2", "/logs"))]
     assert ours == theirs
 
 
@@ -284,7 +283,7 @@ def test_errors_are_one_line_with_the_request(hearth, hub):
     assert done.stderr == "Error: Job not found (request Root=1-deadbeef)\n" and not done.stdout
     hub.answers["POST /api/jobs/alice"] = (402, {"error": "Pre-paid credit balance is \x1b[31minsufficient"})
     done = hearth("run", "img", "x", check=1)
-    assert done.stderr == "Error: Pre-paid credit balance is \\x1b[31minsufficient (request Root=1-deadbeef)\n"
+    assert re.fullmatch(r"Error: Pre-paid credit balance is [^\x1b]+insufficient \(request Root=1-deadbeef\)\n", done.stderr)
     hub.answers["POST /api/jobs/alice"] = (500, {"error": ["a", "b"]})
     assert hearth("run", "img", "x", check=1).stderr.startswith("Error: a (request")
 
@@ -325,14 +324,13 @@ def test_https_by_libcurl(hearth):
 def test_proxy_by_libcurl(hearth, hub):
     """With a proxy in the environment every http request goes through libcurl: the same results."""
     proxied = {"http_proxy": hub.url, "HF_ENDPOINT": "http://hub.example"}
-    # The stub sees absolute paths, as a proxy does.
-    hub.answers["GET http://hub.example/api/whoami-v2"] = (200, {"name": "alice"})
-    hub.answers["GET http://hub.example/api/jobs/alice"] = (200, [make_job(1)])
-    hub.answers["POST http://hub.example/api/jobs/alice"] = (200, make_job(1))
-    assert hearth("ps", "-q", check=0, **proxied).stdout == JOB(1) + "\n"
-    assert hearth("run", "-d", "-q", "img", "x", check=0, **proxied).stdout == JOB(1) + "\n"
+    assert hearth("ps", "-q", "--name", "n1", check=0, **proxied).stdout.split() == [JOB(5), JOB(1)]
+    done = hearth("run", "img", "exit", "6", check=6, **proxied)
+    assert "Hello from the stub\n" in done.stdout
+    assert all(r[1].startswith("http://hub.example/api/") for r in hub.requests)  # as a proxy sees them
     sent = [r for r in hub.requests if r[0] == "POST"][-1]
     assert sent[3]["dockerImage"] == "img" and sent[2]["Idempotency-Key"]
+    assert "Job not found" in hearth("logs", "-f", "nope", check=1, **proxied).stderr
 
 
 # A bad network -------------------------------------------------------------------------------------------
@@ -511,7 +509,7 @@ def test_login_keeps_the_token_where_hf_does(hub, env, hearth, tmp_path):
 
 
 def test_images(hub, hearth, tmp_path):
-    assert "docker.io/library/python:3.12" in hearth("image", "ls", check=0).stdout
+    assert "docker.io/library/python:3.12" in hearth("image", "ls", "--no-truncate", check=0).stdout
     assert json.loads(hearth("image", "inspect", "a/b:c", "--json", check=0).stdout)["reference"] == "a/b:c"
     assert "2 MiB" in hearth("image", "prune", "--keep", "1G", check=0).stdout
     assert hub.bodies("POST", "/api/images/prune") == [{"keepBytes": 1 << 30}]

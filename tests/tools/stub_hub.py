@@ -82,7 +82,6 @@ class StubHub:
             self.answers = {}    # "METHOD path" -> (status, body, headers) instead of the usual one
             self.keys = {}       # Idempotency-Key -> job id
             self.page_size = 100
-            self.keep_open = set()  # ids whose log stays open although all stored lines were sent
             self.next = 1000
 
     def add(self, job, lines=()):
@@ -310,32 +309,38 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def logs(self, namespace, job):
         if not self.token_is_good() or not self.find(job):
             return
+        self.start_stream()
+        while self.stub.jobs[job]["status"]["stage"] == "SCHEDULING":
+            if self.log_may_end():
+                return self.chunk(b"")
+            time.sleep(0.02)
         lines = self.stub.logs[job]
         tail = self.query.get("tail")
         first = max(0, len(lines) - int(tail[0])) if tail else 0
-        events = ["===== Job started at 2026-05-12 14:57:43 ====="] + lines[first:]
-        self.start_stream()
         break_after = self.stub.faults.get("break_log_after", -1)
-        for i, line in enumerate(events):
-            if i == break_after:
-                self.stub.faults["break_log_after"] = self.stub.faults.get("then_break_log_after", -1)
-                self.stub.faults["then_break_log_after"] = -1
-                return self.drop()
-            time_text = "2026-05-12T14:57:%02d.%03dZ" % (43 + (first + i) // 1000 % 17, (first + i) % 1000)
-            event = line if isinstance(line, bytes) else json.dumps({"data": line, "timestamp": time_text}).encode()
-            self.chunk(b"data: " + event + b"\n\n")
-        if self.stub.fault("clean_end_while_running"):
-            self.chunk(b"")
-            return
-        self.wait_open(job)
-        self.chunk(b"")
-
-    def wait_open(self, job):
-        """The stream stays open while the job is not over."""
-        while self.stub.jobs[job]["status"]["stage"] not in TERMINAL or job in self.stub.keep_open:
-            if self.query.get("follow") == ["false"] and not self.stub.faults.get("ignore_follow"):
-                return
+        sent = 0
+        while True:
+            is_over = self.stub.jobs[job]["status"]["stage"] in TERMINAL
+            events = ["===== Job started at 2026-05-12 14:57:43 ====="] + self.stub.logs[job][first:]
+            for i in range(sent, len(events)):
+                if i == break_after:
+                    self.stub.faults["break_log_after"] = self.stub.faults.get("then_break_log_after", -1)
+                    self.stub.faults["then_break_log_after"] = -1
+                    return self.drop()
+                self.log_event(first + i, events[i])
+            sent = len(events)
+            if is_over or self.stub.fault("clean_end_while_running") or self.log_may_end():
+                return self.chunk(b"")
             time.sleep(0.02)
+
+    def log_event(self, number, line):
+        timestamp = "2026-05-12T14:57:%02d.%03dZ" % (43 + number // 1000 % 17, number % 1000)
+        event = line if isinstance(line, bytes) else json.dumps({"data": line, "timestamp": timestamp}).encode()
+        self.chunk(b"data: " + event + b"\n\n")
+
+    def log_may_end(self):
+        """hearthd's extension: without follow the stream ends with the stored lines."""
+        return self.query.get("follow") == ["false"] and not self.stub.faults.get("ignore_follow")
 
     def metrics(self, namespace, job):
         if not self.token_is_good() or not self.find(job):
