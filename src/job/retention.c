@@ -221,14 +221,10 @@ static void retention_step(void *arg)
 	loop_timer_start(retention->timer, PASS_EVERY_MS, 0);
 }
 
-int retention_run(struct retention *retention)
+void retention_run(struct retention *retention)
 {
-	int removed;
-
 	while (retention_advance(retention))
 		;
-	removed = (int)retention->next_removal;
 	retention_close_answers(retention);
 	retention_reset(retention);
-	return removed;
 }

@@ -13,7 +13,7 @@ struct retention;
 
 struct retention *retention_new(struct job_service *service); /* NULL when there is no limit */
 void retention_free(struct retention *retention);
-/* One whole pass at once; for tests. Returns the number of folders it asked to be removed. */
-int retention_run(struct retention *retention);
+/* One whole pass at once; for tests. */
+void retention_run(struct retention *retention);
 
 #endif
