@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ASK_AGAIN_MS 1
+
 struct exit_record local_record(enum attempt_outcome outcome, const char *message)
 {
 	struct exit_record record = {.outcome = outcome, .exit_code = -1};
@@ -159,6 +161,34 @@ void local_attempt_listen(struct local_attempt *attempt, int take_fd)
 		send_to_monitor(attempt, json_pack("{s:s}", "type", "cancel"));
 }
 
+static void ask_again(void *arg);
+
+static int ask_for_monitor(struct local_attempt *attempt, struct error *err)
+{
+	struct local *local = attempt->local;
+	int fd;
+	if (spawner_link_try(local->spawner_fd, SPAWN_MONITOR, attempt->name, -1, &fd, err) == 0) {
+		local_attempt_listen(attempt, fd);
+		return 0;
+	}
+	if (err->code == E_BUSY) {
+		local_attempt_later(attempt, ask_again, ASK_AGAIN_MS);
+		return 0;
+	}
+	local_folder_remove(attempt);
+	return -1;
+}
+
+static void ask_again(void *arg)
+{
+	struct local_attempt *attempt = arg;
+	struct error err = ERROR_INIT;
+	if (ask_for_monitor(attempt, &err) == 0)
+		return;
+	fail_now(attempt, err.text);
+	local_attempt_free(attempt);
+}
+
 static int start_monitor(struct local_attempt *attempt, const json_t *record, struct error *err)
 {
 	struct job_env_input input = {
@@ -173,7 +203,6 @@ static int start_monitor(struct local_attempt *attempt, const json_t *record, st
 	        .record = record,
 	};
 	autojson json_t *spec = NULL;
-	int fd;
 	if (job_env_make(&input, &spec, err) < 0 || local_folder_make(attempt, spec, err) < 0)
 		return -1;
 	/* From here on the monitor knows them, and nobody else needs to. */
@@ -181,13 +210,7 @@ static int start_monitor(struct local_attempt *attempt, const json_t *record, st
 	json_decref(attempt->secrets);
 	attempt->body = NULL;
 	attempt->secrets = NULL;
-	if (spawner_link_send(attempt->local->spawner_fd, SPAWN_MONITOR, attempt->name, -1, &fd,
-	                      err) < 0) {
-		local_folder_remove(attempt);
-		return -1;
-	}
-	local_attempt_listen(attempt, fd);
-	return 0;
+	return ask_for_monitor(attempt, err);
 }
 
 static void on_image_progress(void *arg, const char *message)

@@ -32,9 +32,8 @@ void spawn_name_format(char name[SPAWN_NAME_MAX], const char *job_id, int attemp
 	(void)snprintf(name, SPAWN_NAME_MAX, "%.24s.%d", job_id, attempt);
 }
 
-/* The link blocks only while the spawner's queue is full: a few hundred wishes. */
 static int send_with_fds(int link_fd, const struct spawn_message *message, const int *fds, size_t n,
-                         struct error *err)
+                         int flags, struct error *err)
 {
 	union {
 		char space[CMSG_SPACE(2 * sizeof(int))];
@@ -54,15 +53,17 @@ static int send_with_fds(int link_fd, const struct spawn_message *message, const
 	memcpy(CMSG_DATA(part), fds, n * sizeof(int));
 	ssize_t sent;
 	do
-		sent = sendmsg(link_fd, &head, MSG_NOSIGNAL);
+		sent = sendmsg(link_fd, &head, MSG_NOSIGNAL | flags);
 	while (sent < 0 && errno == EINTR);
+	if (sent < 0 && errno == EAGAIN)
+		return fail(err, E_BUSY, "the spawner is busy");
 	if (sent < 0)
 		return fail_errno(err, E_UNAVAILABLE, errno, "the spawner does not answer");
 	return 0;
 }
 
-int spawner_link_send(int link_fd, enum spawn_kind kind, const char *name, int extra_fd,
-                      int *ret_fd, struct error *err)
+static int ask(int link_fd, enum spawn_kind kind, const char *name, int extra_fd, int flags,
+               int *ret_fd, struct error *err)
 {
 	struct spawn_message message = {.kind = kind};
 	if (strlen(name) >= sizeof(message.name))
@@ -76,8 +77,20 @@ int spawner_link_send(int link_fd, enum spawn_kind kind, const char *name, int e
 	if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0)
 		return fail_errno(err, E_INTERNAL, errno, "cannot ask the spawner");
 	int fds[2] = {theirs, extra_fd};
-	if (send_with_fds(link_fd, &message, fds, extra_fd >= 0 ? 2 : 1, err) < 0)
+	if (send_with_fds(link_fd, &message, fds, extra_fd >= 0 ? 2 : 1, flags, err) < 0)
 		return -1;
 	*ret_fd = take_fd(&ours);
 	return 0;
+}
+
+int spawner_link_send(int link_fd, enum spawn_kind kind, const char *name, int extra_fd,
+                      int *ret_fd, struct error *err)
+{
+	return ask(link_fd, kind, name, extra_fd, 0, ret_fd, err);
+}
+
+int spawner_link_try(int link_fd, enum spawn_kind kind, const char *name, int extra_fd, int *ret_fd,
+                     struct error *err)
+{
+	return ask(link_fd, kind, name, extra_fd, MSG_DONTWAIT, ret_fd, err);
 }

@@ -34,9 +34,14 @@ struct spawn_message {
 bool spawn_name_is_valid(const char *name);
 void spawn_name_format(char name[SPAWN_NAME_MAX], const char *job_id, int attempt);
 
-/* Ask. *ret_fd is our end of the pair (non-blocking, close-on-exec), yours to close. `extra_fd` -1:
+/* Ask; waits while the spawner's queue is full. *ret_fd is our end of the pair (non-blocking, close-on-exec), yours to close. `extra_fd` -1:
  * none; borrowed. */
 int spawner_link_send(int link_fd, enum spawn_kind kind, const char *name, int extra_fd, int *ret_fd,
 		      struct error *err);
+
+/* The same for the loop: E_BUSY instead of waiting (the queue takes some hundred requests): try again
+ * in a moment. */
+int spawner_link_try(int link_fd, enum spawn_kind kind, const char *name, int extra_fd, int *ret_fd,
+		     struct error *err);
 
 #endif

@@ -63,10 +63,17 @@ static enum log_step step_notice(struct log_stream *stream, struct log_space *sp
 
 static enum log_step step_close(struct log_stream *stream, struct log_space *space)
 {
-	char piece[LOG_RENDER_PIECE_MAX], when[CLOCK_TEXT_SIZE];
-	int len = snprintf(piece, sizeof(piece), EVENT_MIDDLE "%.24s" EVENT_END,
-	                   clock_format_iso(stream->event_ms, when));
-	if (!log_space_put(space, piece, (size_t)len))
+	/* A busy job writes many lines in a millisecond. */
+	static char piece[sizeof(EVENT_MIDDLE) + CLOCK_TEXT_SIZE + sizeof(EVENT_END)];
+	static int64_t piece_ms = -1;
+	static size_t len;
+	if (stream->event_ms != piece_ms) {
+		char *end = stpcpy(piece, EVENT_MIDDLE);
+		(void)clock_format_iso(stream->event_ms, end);
+		len = (size_t)(stpcpy(end + strlen(end), EVENT_END) - piece);
+		piece_ms = stream->event_ms;
+	}
+	if (!log_space_put(space, piece, len))
 		return STEP_FULL;
 	stream->is_event_open = false;
 	stream->is_event_over = false;

@@ -471,6 +471,31 @@ static void no_spawner(void **state)
 	assert_int_equal(faccessat(attempts_fd, NAME, F_OK, 0), -1);
 }
 
+/* The link takes some hundred requests; the loop does not wait for more room. */
+static void a_full_link_delays_only(void **state)
+{
+	int filler[4096], n = 0;
+	struct error err = ERROR_INIT;
+	store_image("{}");
+	while (spawner_link_try(link_fd, SPAWN_CLEAN, NAME, -1, &filler[n], &err) == 0)
+		n++;
+	assert_int_equal(err.code, E_BUSY);
+	start();
+	run_until(loop, NULL, 10);
+	assert_false(told.is_ended);
+	struct wish wish;
+	for (int i = 0; i < n; i++) {
+		wish = expect(SPAWN_CLEAN);
+		wish_end(&wish);
+		(void)close(filler[i]);
+	}
+	wish = expect(SPAWN_MONITOR);
+	write_exit(0);
+	wish_end(&wish);
+	run_until(loop, &told.is_ended, 500);
+	assert_int_equal(told.record.outcome, OUTCOME_EXITED);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -489,6 +514,7 @@ int main(void)
 	        TEST(adopts_the_living),
 	        TEST(never_starts_what_is_there),
 	        TEST(no_spawner),
+	        TEST(a_full_link_delays_only),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
