@@ -256,6 +256,9 @@ static void clean_up(struct monitor *m)
 		log_warning("%s", err.text);
 	if (m->log && log_compress(m->attempt_fd, &err))
 		log_warning("%s", err.text);
+	cgroup_free(m->cgroup);
+	user_namespace_close(&m->namespaces);
+	monitor_spec_clear(&m->spec);
 	log_writer_free(m->log);
 	monitor_end_free(m->end);
 	poller_free(m->poller);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ending a job: the timeout, cancel, and full storage all lead to the same steps: SIGTERM; after the
- * grace the whole tree is killed. A first process that catches SIGTERM gets it alone, since it knows
- * in which order its children should end; otherwise every process gets it, because a shell that
- * waits for a program would not pass it on.
+ * Ending a job: the timeout, cancel, and full storage all lead to the same steps: SIGTERM; after
+ * the grace the whole tree is killed. A first process that catches SIGTERM gets it alone, since it
+ * knows in which order its children should end; otherwise every process gets it, because a shell
+ * that waits for a program would not pass it on.
  *
  * The job's first process is PID 1 of its namespace, and the kernel keeps signals from it that it
  * does not handle. Waiting for it would be waiting for nothing: it is killed as soon as no process

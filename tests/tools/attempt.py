@@ -155,7 +155,7 @@ class Attempt:
                 break
         self.ended = time.monotonic()
         self.exit = json.load(open(os.path.join(self.path, "exit.json")))
-        self.process.wait(30)
+        assert self.process.wait(30) == 0
         return self.exit
 
     def monitor_pid(self):
