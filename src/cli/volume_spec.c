@@ -37,10 +37,11 @@ static const char *take_type(char **source)
 /* Cuts the path below "OWNER/NAME" off; NULL if the source is not of that form. */
 static char *take_path(char *source)
 {
-	char *slash = strchr(source, '/');
-	if (!slash || slash == source || slash[1] == '/' || slash[1] == '\0')
+	size_t owner = strcspn(source, "/");
+	size_t name = source[owner] ? strcspn(source + owner + 1, "/@") : 0;
+	if (owner == 0 || name == 0)
 		return NULL;
-	char *end = slash + strcspn(slash + 1, "/@") + 1;
+	char *end = source + owner + 1 + name;
 	/* A revision such as refs/pr/1 has slashes of its own. */
 	if (strncmp(end, "@refs/", 6) == 0) {
 		char *second = strchr(end + 6, '/');

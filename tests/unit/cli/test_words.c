@@ -70,8 +70,9 @@ static void check_name(char *name, const char *expected)
 
 static void automatic_names(void **state)
 {
-	char *version[] = {"python", "-V"};
-	char *epochs[] = {"--epochs", "3"};
+	static char words[4][10] = {"python", "-V", "--epochs", "3"};
+	char *version[] = {words[0], words[1]};
+	char *epochs[] = {words[2], words[3]};
 	check_name(job_name_of_image("python:3.12", version, 2), "python-3-12-cf70f394");
 	check_name(job_name_of_script("s.py", epochs, 2), "s-93fd3b68");
 	char *name = job_name_of_script("https://x.y/z/t.py?raw=1#frag", epochs, 2);
@@ -173,8 +174,8 @@ static void volumes(void **state)
 	check_volume("hf://o/m@refs/pr/1/p:/m",
 	             "{\"type\":\"model\",\"source\":\"o/m\",\"mountPath\":\"/m\",\"revision\":"
 	             "\"refs/pr/1\",\"path\":\"p\"}");
-	static const char *const bad[] = {"hf://o/m", "hf://o:/x",  "hf://:/x",    "hf://o/:/x",
-	                                  "./x:/y",   "hf:///m:/x", "hf://o//m:/x"};
+	static const char *const bad[] = {"hf://o/m", "hf://o:/x",  "hf://:/x",     "hf://o/:/x",
+	                                  "./x:/y",   "hf:///m:/x", "hf://o/@r:/x", "hf://o//m:/x"};
 	struct error err = ERROR_INIT;
 	json_t *volume;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
