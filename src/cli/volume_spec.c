@@ -44,8 +44,9 @@ static char *take_path(char *source)
 	char *end = source + owner + 1 + name;
 	/* A revision such as refs/pr/1 has slashes of its own. */
 	if (strncmp(end, "@refs/", 6) == 0) {
-		char *second = strchr(end + 6, '/');
-		end = second ? second + 1 + strcspn(second + 1, "/") : end + strlen(end);
+		end += 6 + strcspn(end + 6, "/");
+		if (*end)
+			end += 1 + strcspn(end + 1, "/");
 	} else {
 		end += strcspn(end, "/");
 	}
