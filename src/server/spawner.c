@@ -252,6 +252,15 @@ static int spawner_init(struct spawner *s, const struct configuration *c, struct
 	return file_open_dir(attempts, 0770, &s->attempts_fd, err);
 }
 
+static void spawner_clear(struct spawner *s)
+{
+	if (s->attempts_fd >= 0)
+		close(s->attempts_fd);
+	free(s->monitor);
+	free(s->pull);
+	free(s->config_path);
+}
+
 /* The HTTP process closed its end: it is ending, or (tests) there is none. */
 static int last_status(pid_t http_pid)
 {
@@ -279,8 +288,13 @@ int spawner_run(int link_fd, const struct configuration *c, pid_t http_pid)
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			BUG("poll: %s", strerror(errno));
 		if (fds[1].revents && !signals_handle(signals_fd, http_pid, &status))
-			return status;
-		if (fds[0].revents && !request_handle(&s, link_fd))
-			return last_status(http_pid);
+			break;
+		if (fds[0].revents && !request_handle(&s, link_fd)) {
+			status = last_status(http_pid);
+			break;
+		}
 	}
+	spawner_clear(&s);
+	close(signals_fd);
+	return status;
 }

@@ -111,9 +111,8 @@ int spawner_folder_clean(const struct spawner *s, const char *name, bool remove,
 	 * taken, and later no spec.json: it cannot begin what is given up here. */
 	if (file_lock(fd, "lock", &lock_fd, err) < 0)
 		return error_prefix(err, "the monitor of %s is alive", name);
-	if (unlinkat(fd, "spec.json", 0) < 0 && errno != ENOENT)
-		return fail_errno(err, E_INTERNAL, errno, "spec.json of %s cannot be removed",
-		                  name);
+	if (file_remove_tree(fd, "spec.json", err) < 0)
+		return -1;
 	if (group_clean(s, name, err) < 0)
 		return -1;
 	/* A folder that never became root's has no layers in it. */

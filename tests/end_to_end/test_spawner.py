@@ -238,14 +238,16 @@ def test_remove_and_clean(spawner):
     path = spawner.folder()
     (path / "deep/er").mkdir(parents=True)
     (path / "deep/er/link").symlink_to("/etc")
+    # Given up: nobody can start it any more, and its secrets are gone.
     assert spawner.answer(CLEAN, NAME) == {"type": "done"}
-    assert (path / "spec.json").exists()
+    assert (path / "deep/er/link").is_symlink() and not (path / "spec.json").exists()
+    assert spawner.answer(MONITOR, NAME)["type"] == "error"
     # The upper layer of a lost monitor.
     os.chown(path, 0, NOBODY)
     (path / "disk/upper/a").mkdir(parents=True)
     os.chown(path / "disk/upper/a", 1000000, 1000000)
     assert spawner.answer(CLEAN, NAME) == {"type": "done"}
-    assert not (path / "disk").exists() and (path / "spec.json").exists()
+    assert not (path / "disk").exists() and (path / "deep").exists()
     assert spawner.answer(REMOVE, NAME) == {"type": "done"}
     assert not path.exists()
 
@@ -256,7 +258,7 @@ def test_live_monitor_is_not_cleaned(spawner):
         fcntl.flock(lock, fcntl.LOCK_EX)
         for kind in (CLEAN, REMOVE):
             assert spawner.answer(kind, NAME)["code"] == "conflict"
-    assert path.exists()
+    assert (path / "spec.json").exists()
     assert spawner.answer(REMOVE, NAME) == {"type": "done"}
 
 

@@ -102,6 +102,7 @@ int main(int argc, char **argv)
 	if (argc < 3 || configuration_read_file(c, argv[2], &err) < 0 ||
 	    configuration_finish(c, &err) < 0) {
 		log_error("%s", argc < 3 ? "usage: see the source" : err.text);
+		configuration_free(c);
 		return 2;
 	}
 	if (strcmp(argv[1], "setup") == 0) {

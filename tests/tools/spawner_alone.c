@@ -23,6 +23,7 @@ int main(int argc, char **argv)
 	    configuration_finish(c, &err) < 0 || spawner_prepare(c, &err) < 0 ||
 	    network_host_setup(c, &err) < 0) {
 		log_error("%s", argc != 2 ? "usage: spawner_alone CONFIG_FILE" : err.text);
+		configuration_free(c);
 		return 2;
 	}
 	status = spawner_run(3, c, -1);
