@@ -315,6 +315,8 @@ int main(int argc, char **argv)
 	(void)fflush(stdout);
 	loop_run(loop);
 	http_server_free(server);
+	free((char *)options.tls_certificate);
+	free((char *)options.tls_key);
 	uv_close((uv_handle_t *)&term, NULL);
 	loop_free(loop);
 	return 0;
