@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SLOTS_MIN 4096
+
 int network_range_parse(const char *text, const char *what, struct network_range *ret,
                         struct error *err)
 {
@@ -61,7 +63,7 @@ static bool name_is_valid(const char *name)
 int network_plan_read(const struct configuration *c, struct network_plan *ret, struct error *err)
 {
 	struct network_plan plan;
-	int64_t addresses;
+	int64_t addresses, wanted;
 
 	if (!name_is_valid(c->bridge))
 		return fail(err, E_INVALID,
@@ -75,7 +77,12 @@ int network_plan_read(const struct configuration *c, struct network_plan *ret, s
 	(void)snprintf(plan.bridge, sizeof(plan.bridge), "%s", c->bridge);
 	plan.gateway = plan.subnet.base + 1;
 	addresses = (int64_t)1 << (32 - plan.subnet.prefix);
-	plan.slots = addresses - 3 < NETWORK_SLOTS_MAX ? (int)(addresses - 3) : NETWORK_SLOTS_MAX;
+	/* A slot is less than max_running. Not fewer than usual, because jobs that run may be older
+	 * than a smaller setting. */
+	wanted = c->max_running > SLOTS_MIN ? c->max_running : SLOTS_MIN;
+	if (wanted > NETWORK_SLOTS_MAX)
+		wanted = NETWORK_SLOTS_MAX;
+	plan.slots = (int)(addresses - 3 < wanted ? addresses - 3 : wanted);
 	*ret = plan;
 	return 0;
 }

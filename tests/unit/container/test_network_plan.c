@@ -65,6 +65,9 @@ static void test_slots(void **state)
 	configuration_free(c);
 	c = configuration_with("subnet", "10.0.0.0/8");
 	assert_int_equal(network_plan_read(c, &plan, &err), 0);
+	assert_int_equal(plan.slots, 4096);
+	c->max_running = 1000000;
+	assert_int_equal(network_plan_read(c, &plan, &err), 0);
 	assert_int_equal(plan.slots, NETWORK_SLOTS_MAX);
 	configuration_free(c);
 }
