@@ -226,8 +226,8 @@ int repository_head_manifest(struct repository *r, const char *tag_or_digest,
 
 	exchange.is_head = true;
 	exchange.accept = MANIFEST_ACCEPT;
-	rc = repository_request_patiently(r, &exchange, err);
-	if (rc == 0 && digest_is_valid(exchange.digest))
+	rc = repository_request(r, &exchange, err);
+	if (rc == 0 && exchange.status == 200 && digest_is_valid(exchange.digest))
 		memcpy(digest, exchange.digest, DIGEST_SIZE);
 	else if (rc == 0)
 		digest[0] = '\0';

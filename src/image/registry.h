@@ -28,7 +28,8 @@ void repository_connect(struct repository *repository);
 const char *repository_get_token(const struct repository *repository);
 void repository_set_token(struct repository *repository, const char *token);
 
-/* Digest of what the tag names now; "" if the registry does not say. */
+/* Digest of what the tag names now; "" if the registry does not say, for whatever reason. One try
+ * only: it fails if nobody answers, and then the caller has the image of yesterday. */
 int repository_head_manifest(struct repository *repository, const char *tag_or_digest,
                              char digest[DIGEST_SIZE], struct error *err);
 /* Checked against the digest if `tag_or_digest` is one; its digest goes to `digest`. */

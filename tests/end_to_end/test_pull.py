@@ -120,6 +120,16 @@ def test_second_pull_costs_one_head(faulty, store):
     assert [request[0] for request in faulty.requests] == ["HEAD"]
 
 
+def test_head_is_only_a_short_cut(faulty, store):
+    store.pull(f"{faulty.host}/library/x:1")
+    faulty.fault = lambda request: request.command == "HEAD" and (request.error(405, "UNSUPPORTED", "no HEAD") or True)
+    assert store.pull(f"{faulty.host}/library/x:1")["digest"] == IMAGE.digest
+    faulty.stop()
+    start = time.monotonic()
+    refused(store, f"{faulty.host}/library/x:1", "unavailable", "cannot be reached")
+    assert time.monotonic() - start < 2  # whoever has the image already is not kept waiting
+
+
 def test_layers_are_shared_and_a_moved_tag_keeps_the_old_image(faulty, store):
     store.pull(f"{faulty.host}/library/x:1")
     new = Image([BASE, Layer([file("new")])])
@@ -192,14 +202,29 @@ def test_killed_pull_leaves_nothing_that_matters(faulty, store):
     store.assert_clean(IMAGE.layers)
 
 
+def test_killed_at_random_moments(faulty, store):
+    layers = [Layer([file(f"d{i}/f{j}", os.urandom(3000)) for j in range(40)]) for i in range(6)]
+    faulty.add("library/x", "1", Image(layers))
+    for number in range(12):
+        pull = store.start("pull", reference=f"{faulty.host}/library/x:1", architecture="amd64")
+        time.sleep(random.uniform(0.02, 0.4))
+        pull.kill()
+        for path in (store.images / "layers").glob("*.json") if (store.images / "layers").exists() else ():
+            assert sum(len(files) for _, _, files in os.walk(path.with_suffix(""))) == 40  # what exists is whole
+        if number % 4 == 3 and store.record(f"{faulty.host}/library/x:1"):
+            store.start("remove", reference=f"{faulty.host}/library/x:1").wait()
+    store.pull(f"{faulty.host}/library/x:1")
+    store.assert_clean(layers)
+
+
 def test_who_speaks_to_the_registry_is_not_root(faulty, store):
     seen = []
 
     def look(request):
-        ports = f"{request.client_address[1]:04X}"
+        theirs, ours = f":{request.client_address[1]:04X}", f":{request.server.server_address[1]:04X}"
         for line in open("/proc/net/tcp"):
             words = line.split()
-            if words[1].endswith(":" + ports) and words[3] == "01":
+            if words[1].endswith(theirs) and words[2].endswith(ours):
                 seen.append(int(words[7]))
     faulty.fault = look
     store.pull(f"{faulty.host}/library/x:1")

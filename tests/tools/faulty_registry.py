@@ -124,5 +124,6 @@ class FaultyRegistry:
             return sum(part in path for _, path, _ in self.requests)
 
     def stop(self):
+        """Twice is fine."""
         self.server.shutdown()
         self.server.server_close()
