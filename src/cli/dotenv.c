@@ -106,29 +106,38 @@ static char *read_value(const char *p)
 	return value;
 }
 
-static void parse_line(const char *line, dotenv_lookup *lookup, void *arg, json_t *env)
+static int set_value(json_t *env, const char *key, const char *value, struct error *err)
+{
+	if (json_object_set_new(env, key, json_string(value)) < 0)
+		return fail(err, E_INVALID, "The value of %s is not valid UTF-8", key);
+	return 0;
+}
+
+static int parse_line(const char *line, dotenv_lookup *lookup, void *arg, json_t *env,
+                      struct error *err)
 {
 	const char *p = skip_blanks(line);
 	if (strncmp(p, "export", 6) == 0 && is_blank(p[6]) && key_length(skip_blanks(p + 6)))
 		p = skip_blanks(p + 6);
 	size_t n = key_length(p);
 	if (n == 0)
-		return;
+		return 0;
 	autofree char *key = xstrndup(p, n);
 	p = skip_blanks(p + n);
 	if (*p == '=') {
 		autofree char *value = read_value(p + 1);
-		(void)json_object_set_new(env, key, json_string(value));
-	} else if (*p == '\0' || *p == '#') {
-		const char *value = lookup ? lookup(arg, key) : NULL;
-		if (value)
-			(void)json_object_set_new(env, key, json_string(value));
+		return set_value(env, key, value, err);
 	}
+	const char *value = *p == '\0' || *p == '#' ? lookup(arg, key) : NULL;
+	return value ? set_value(env, key, value, err) : 0;
 }
 
-void dotenv_parse(const char *text, size_t len, dotenv_lookup *lookup, void *arg, json_t *env)
+int dotenv_parse(const char *text, size_t len, dotenv_lookup *lookup, void *arg, json_t *env,
+                 struct error *err)
 {
 	const char *end = text + len;
+	if (memchr(text, '\0', len))
+		return fail(err, E_INVALID, "Environment variables cannot hold NUL bytes");
 	while (text < end) {
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		const char *stop = newline ? newline : end;
@@ -136,7 +145,9 @@ void dotenv_parse(const char *text, size_t len, dotenv_lookup *lookup, void *arg
 		size_t n = strlen(line);
 		while (n && is_blank(line[n - 1]))
 			line[--n] = '\0';
-		parse_line(line, lookup, arg, env);
+		if (parse_line(line, lookup, arg, env, err) < 0)
+			return -1;
 		text = newline ? newline + 1 : end;
 	}
+	return 0;
 }

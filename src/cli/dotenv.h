@@ -13,6 +13,7 @@ typedef const char *dotenv_lookup(void *arg, const char *key);
 
 /* Set in `env` (an object of strings) what `text` says; lines that are not assignments are ignored.
  */
-void dotenv_parse(const char *text, size_t len, dotenv_lookup *lookup, void *arg, json_t *env);
+int dotenv_parse(const char *text, size_t len, dotenv_lookup *lookup, void *arg, json_t *env,
+                 struct error *err);
 
 #endif

@@ -179,6 +179,9 @@ static int refuse(struct hub *hub, struct transport_stream *stream, struct error
 	autofree char *text = refusal_text(head, &body);
 	autofree char *id =
 	        head->request_id ? xasprintf(" (request %s)", head->request_id) : xstrdup("");
+	if (head->status >= 300 && head->status < 400 && head->location)
+		return fail(err, E_INVALID, "%s has moved: HF_ENDPOINT should fit %s",
+		            hub->endpoint ? hub->endpoint : "The server", head->location);
 	if (head->status == 401 && hub->endpoint && !hub->token)
 		return fail(err, E_UNAUTHORIZED,
 		            "Not logged in: run `hearth login` or set HF_TOKEN. %s says: %s%s",

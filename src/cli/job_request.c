@@ -32,11 +32,13 @@ static int read_variables(const struct options *options, const char *option,
 		autobuffer struct buffer text = BUFFER_INIT(ENV_FILE_MAX);
 		if (input_file_read(path, &text, err) < 0)
 			return error_prefix(err, "--%s", file_option);
-		dotenv_parse(buffer_text(&text), text.len, lookup, (void *)token, env);
+		if (dotenv_parse(buffer_text(&text), text.len, lookup, (void *)token, env, err) < 0)
+			return error_prefix(err, "--%s", file_option);
 	}
 	const char *text;
 	for (size_t i = 0; (text = options_each(options, option, i)); i++)
-		dotenv_parse(text, strlen(text), lookup, (void *)token, env);
+		if (dotenv_parse(text, strlen(text), lookup, (void *)token, env, err) < 0)
+			return -1;
 	return 0;
 }
 

@@ -19,6 +19,7 @@ static char *ask_token(const char *endpoint)
 	struct termios shown, hidden;
 	bool hides = terminal_is(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &shown) == 0;
 	char line[4096];
+	terminal_catch_interrupt();
 	if (hides) {
 		fprintf(stderr, "Token for %s (not shown): ", endpoint);
 		hidden = shown;

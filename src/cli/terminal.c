@@ -64,6 +64,9 @@ void terminal_status(const char *text)
 		room = sizeof line - 1;
 	for (; *text && n < room; text++)
 		line[n++] = (unsigned char)*text < ' ' || *text == 127 ? ' ' : *text;
+	/* Not in the middle of a character. */
+	while (*text && n && (*text & 0xc0) == 0x80 && (line[--n] & 0xc0) == 0x80)
+		;
 	line[n] = '\0';
 	bool color = terminal_has_color(STDERR_FILENO);
 	fprintf(stderr, "\r\033[K%s%s%s", color ? "\033[90m" : "", line, color ? "\033[0m" : "");

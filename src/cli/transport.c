@@ -139,6 +139,7 @@ void transport_close(struct transport_stream *stream)
 	free(stream->head.error_message);
 	free(stream->head.request_id);
 	free(stream->head.link);
+	free(stream->head.location);
 	stream->head = (struct transport_head){0};
 	stream->transport->kind->close(stream);
 }
@@ -168,6 +169,7 @@ void transport_head_line(struct transport_head *head, const char *line, size_t l
 	        {"X-Error-Message", &head->error_message},
 	        {"X-Request-Id", &head->request_id},
 	        {"Link", &head->link},
+	        {"Location", &head->location},
 	};
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
 		const char *value;

@@ -33,6 +33,7 @@ struct transport_head {
 	char *error_message; /* X-Error-Message */
 	char *request_id;    /* X-Request-Id */
 	char *link;          /* Link */
+	char *location;      /* Location */
 };
 
 struct transport;

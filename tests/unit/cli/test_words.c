@@ -43,7 +43,10 @@ static void variables_as_in_env_files(void **state)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		autojson json_t *env = json_object();
-		dotenv_parse(cases[i].line, strlen(cases[i].line), lookup, NULL, env);
+		struct error err = ERROR_INIT;
+		assert_int_equal(
+		        dotenv_parse(cases[i].line, strlen(cases[i].line), lookup, NULL, env, &err),
+		        0);
 		const char *value = json_get_text(env, cases[i].key, NULL);
 		if (!cases[i].value)
 			assert_null(value);
@@ -57,9 +60,13 @@ static void later_lines_win(void **state)
 {
 	static const char text[] = "A=1\nB=2\n\nA=3";
 	autojson json_t *env = json_object();
-	dotenv_parse(text, sizeof text - 1, lookup, NULL, env);
+	struct error err = ERROR_INIT;
+	assert_int_equal(dotenv_parse(text, sizeof text - 1, lookup, NULL, env, &err), 0);
 	assert_string_equal(json_get_text(env, "A", ""), "3");
 	assert_int_equal(json_object_size(env), 2);
+	assert_int_equal(dotenv_parse("A=\xff", 3, lookup, NULL, env, &err), -1);
+	assert_string_equal(err.text, "The value of A is not valid UTF-8");
+	assert_int_equal(dotenv_parse("A=b\0c", 5, lookup, NULL, env, &err), -1);
 }
 
 static void check_name(char *name, const char *expected)
