@@ -27,6 +27,7 @@
 #include <sys/wait.h>
 
 #define REMOVE_CGROUP_MS 5000
+#define RECORD_TRIES 600 /* one per second */
 
 static void cancel(void *arg)
 {
@@ -207,6 +208,21 @@ static void describe(const struct monitor *m, int64_t ended_us, struct exit_reco
 		               quantity_format_bytes(m->spec.storage_bytes, limit));
 }
 
+/* No room on the disk, most likely: worth waiting for, unless the folder itself is gone. */
+static bool write_record(const struct monitor *m, const struct exit_record *record)
+{
+	struct error err = ERROR_INIT;
+	struct stat st;
+
+	for (int i = 0; exit_record_write(m->attempt_fd, record, &err); i++) {
+		log_error("%s", err.text);
+		if (i >= RECORD_TRIES || fstat(m->attempt_fd, &st) || st.st_nlink == 0)
+			return false;
+		(void)sleep(1);
+	}
+	return true;
+}
+
 /* `failure` NULL: the job ran. */
 static void conclude(struct monitor *m, const struct error *failure)
 {
@@ -231,11 +247,8 @@ static void conclude(struct monitor *m, const struct error *failure)
 			log_error("the log is not complete: %s", err.text);
 		record.log_bytes = log_writer_bytes(m->log);
 	}
-	while (exit_record_write(m->attempt_fd, &record, &err)) {
-		log_error("%s; trying again", err.text); /* no room on the disk, most likely */
-		(void)sleep(1);
-	}
-	if (m->control)
+	bool is_written = write_record(m, &record);
+	if (m->control && is_written)
 		control_tell(m->control, "{\"type\":\"ended\"}");
 }
 

@@ -14,6 +14,8 @@
 #define SPEC_NAME "spec.json"
 #define LAYERS_MAX 500 /* overlayfs takes no more */
 #define SLOT_MAX 65535
+#define STRING_MAX (128 * 1024)
+#define STRINGS_MAX (1900 * 1024) /* a quarter of the usual stack, less what is not ours */
 
 struct spec_fields {
 	const char *job_id, *cwd, *user, *hostname, *network;
@@ -81,6 +83,35 @@ static int check_strings(const json_t *array, const char *what, struct error *er
 	return 0;
 }
 
+/* The kernel's limits (execve(2)): the runtime would fail after the job counts as started. */
+static int check_size(const struct spec_fields *f, struct error *err)
+{
+	size_t i, total = 0;
+	json_t *item;
+
+	json_array_foreach(f->args, i, item)
+	{
+		if (json_string_length(item) >= STRING_MAX)
+			return fail(err, E_INVALID,
+			            "Argument %zu of the command is larger than 128 KiB", i);
+		total += json_string_length(item) + 1;
+	}
+	json_array_foreach(f->env, i, item)
+	{
+		const char *text = json_string_value(item);
+		if (json_string_length(item) >= STRING_MAX)
+			return fail(err, E_INVALID,
+			            "Environment variable %.*s is larger than 128 KiB",
+			            (int)strcspn(text, "="), text);
+		total += json_string_length(item) + 1;
+	}
+	if (total > STRINGS_MAX)
+		return fail(err, E_INVALID,
+		            "Command and environment are too large together: %zu KiB of at most %d",
+		            total / 1024, STRINGS_MAX / 1024);
+	return 0;
+}
+
 static int check_lists(const struct spec_fields *f, struct error *err)
 {
 	size_t i;
@@ -108,6 +139,8 @@ static int check_lists(const struct spec_fields *f, struct error *err)
 		if (!equal || equal == json_string_value(item))
 			return fail(err, E_INVALID, "env must hold NAME=value");
 	}
+	if (check_size(f, err))
+		return -1;
 	if (f->mounts && json_array_size(f->mounts) > 0)
 		return fail(err, E_UNSUPPORTED, "Volumes are not supported yet");
 	return 0;

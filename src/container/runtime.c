@@ -9,7 +9,6 @@
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "container/stage.h"
 
@@ -149,7 +148,7 @@ static _Noreturn void exec_runtime(const struct runtime *runtime, int output_fd)
 	const char *with_manager[] = {"crun",         "--cgroup-manager=disabled",
 	                              "--root",       STAGE_RUNTIME,
 	                              "--log",        LOG_FILE,
-	                              "--log-format", "json",
+	                              "--log-format", "text",
 	                              "run",          "--detach",
 	                              "--bundle",     STAGE_DIR,
 	                              "--pid-file",   PID_FILE,
@@ -200,23 +199,22 @@ static int await(pid_t pid, int *ret_status, struct error *err)
 	return 0;
 }
 
-/* The text of the last error in the runtime's log, which holds one JSON object per line. */
+/* The last line of the runtime's log, without its time. Plain text, because what fails after the
+ * runtime has let go of its log is written to the job's output in the same form. */
 static void read_words(char *ret, size_t size)
 {
 	autobuffer struct buffer log = BUFFER_INIT(WORDS_MAX);
 	struct error unused = ERROR_INIT;
 
 	ret[0] = '\0';
-	if (file_read(AT_FDCWD, LOG_FILE, &log, &unused))
+	if (file_read(AT_FDCWD, LOG_FILE, &log, &unused) || log.len == 0)
 		return;
-	for (char *line = log.data; line && *line;) {
-		size_t len = strcspn(line, "\n");
-		autojson json_t *entry = NULL;
-		if (json_parse(line, len, LOG_FILE, &entry, &unused) == 0 &&
-		    strcmp(json_get_text(entry, "level", "error"), "error") == 0)
-			(void)snprintf(ret, size, "%s", json_get_text(entry, "msg", ""));
-		line += len + (line[len] == '\n');
-	}
+	if (log.data[log.len - 1] == '\n')
+		log.data[log.len - 1] = '\0';
+	const char *line = strrchr(log.data, '\n');
+	line = line ? line + 1 : log.data;
+	const char *behind_time = strstr(line, "Z: ");
+	(void)snprintf(ret, size, "%s", behind_time ? behind_time + 3 : line);
 }
 
 static int explain_failure(const char *program, int status, struct error *err)

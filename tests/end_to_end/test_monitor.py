@@ -219,6 +219,8 @@ def test_ca_bundle_and_proxy(lab, tmp_path):
     (["true"], {"layers": ["0" * 64]}, "image layer"),
     (["true"], {"layers": ["../../etc"]}, "64 hex digits"),
     ([], {}, "No command"),
+    (["echo", "x" * 200000], {}, "128 KiB"),
+    (["true"], {"env": ["A%d=%s" % (i, "x" * 100000) for i in range(30)]}, "too large together"),
     (["true"], {"mounts": [{}]}, "not supported"),
     (["true"], {"slot": -1}, "slot"),
 ])
@@ -384,7 +386,8 @@ def test_attempt_folder(lab):
     assert sorted(os.listdir(a.path)) == ["exit.json", "lock", "log", "metrics", "state.json"]
     assert json.load(open(a.path + "/state.json"))["phase"] == "ended"
     for name in os.listdir(a.path):
-        assert stat.S_IMODE(os.stat(os.path.join(a.path, name)).st_mode) == 0o640
+        facts = os.stat(os.path.join(a.path, name))
+        assert (stat.S_IMODE(facts.st_mode), facts.st_gid) == (0o640, attempt_module.GROUP)
 
 
 def test_two_monitors_on_one_folder(lab):
@@ -423,6 +426,14 @@ def test_killed_monitor_leaves_nothing_alive(lab):
     assert not host_pids(a, "4713")
     assert "hearth-lab" not in open("/proc/mounts").read()
     assert not os.path.exists(a.path + "/exit.json")
+
+
+def test_a_folder_that_vanishes_does_not_hold_the_monitor(lab):
+    import shutil
+    a = lab.start(["sleep", "0.5"])
+    a.running()
+    shutil.rmtree(a.path)
+    a.process.wait(10)
 
 
 def test_deep_trees_are_removed(lab):

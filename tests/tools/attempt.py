@@ -18,6 +18,7 @@ import tempfile
 import time
 
 BUSYBOX = "/bin/busybox"
+GROUP = 4321  # in the place of hearthd's
 FIRST_ID = 3_000_000_000 - 3_000_000_000 % 65536 - 65536 * 4096
 
 
@@ -111,6 +112,7 @@ class Attempt:
         self.job_id = "%024x" % number
         self.path = os.path.join(lab.state, "attempts", self.job_id + ".1")
         os.mkdir(self.path, 0o750)
+        os.chown(self.path, 0, GROUP)
         spec = {
             "job_id": self.job_id, "attempt": 1, "slot": number % 512, "layers": lab.layers,
             "args": args, "env": ["PATH=/bin", "SECRET=hidden"], "cwd": "/", "user": "",
