@@ -11,6 +11,7 @@
 #include "net/tcp.h"
 
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -202,6 +203,18 @@ static void check_connection(struct http_connection *connection, int64_t now_ms,
 		watch(connection);
 }
 
+/* After a crowd has left its memory goes back to the system. */
+static void give_memory_back(struct http_server *server)
+{
+	if (server->n_connections > server->n_connections_peak)
+		server->n_connections_peak = server->n_connections;
+	if (server->n_connections_peak < 1000 ||
+	    server->n_connections > server->n_connections_peak / 4)
+		return;
+	server->n_connections_peak = server->n_connections;
+	(void)malloc_trim(0);
+}
+
 void http_connections_sweep(struct http_server *server)
 {
 	int64_t now_ms = clock_monotonic_ms(), now_us = clock_monotonic_us();
@@ -211,6 +224,7 @@ void http_connections_sweep(struct http_server *server)
 		check_connection(c, now_ms, now_us);
 	}
 	http_linger_sweep(server, now_ms);
+	give_memory_back(server);
 }
 
 void http_connections_end_all(struct http_server *server)

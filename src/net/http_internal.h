@@ -130,7 +130,7 @@ struct http_server {
 	struct http_listener *listeners;
 	struct http_connection *connections;
 	struct http_linger *lingering;
-	int n_connections, n_lingering;
+	int n_connections, n_connections_peak, n_lingering;
 	int64_t bodies_bytes;
 	bool is_tls, is_full, is_running, is_scheduled, is_closing;
 	char *spool_dir;

@@ -497,6 +497,9 @@ def test_two_thousand_streams_are_small_and_end_with_their_clients(server):
         assert time.monotonic() < end, server.counts()
         time.sleep(0.1)
     assert server.counts()["connections"] < 5
+    time.sleep(2)
+    print(f"{server.resident_kib() - before} KiB kept")
+    assert server.resident_kib() - before < 6000
 
 
 def test_a_stream_to_a_peer_that_half_closes_ends(server):
