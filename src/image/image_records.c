@@ -60,13 +60,14 @@ static void image_record_touch(struct image_writer *w, const char *digest)
 	if (!digest_is_valid(digest))
 		return;
 	autoclose int fd = openat(w->used_fd, digest_hex(digest),
-	                          O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
+	/* The folder is hearthd's: what is there already may be anything, so it is neither opened
+	 * nor given away. */
 	if (fd < 0)
-		return;
-	if (geteuid() == 0)
+		(void)utimensat(w->used_fd, digest_hex(digest), NULL, AT_SYMLINK_NOFOLLOW);
+	else if (geteuid() == 0)
 		(void)!fchown(fd, w->owner_uid, w->owner_gid);
-	(void)futimens(fd, NULL);
 }
 
 int image_writer_put_record(struct image_writer *w, const json_t *record, struct error *err)

@@ -7,6 +7,7 @@
 #include "image/sandbox.h"
 
 #include "base/cleanup.h"
+#include "image/sandbox_filter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -170,7 +171,7 @@ int sandbox_enter(int dir_fd, struct error *err)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail_errno(err, E_INTERNAL, errno, "Unpacking: no_new_privs");
 	sandbox_limit_resources();
-	return sandbox_limit_capabilities(err);
+	return sandbox_limit_capabilities(err) < 0 ? -1 : sandbox_filter_install(err);
 }
 
 pid_t sandbox_fork_plain(struct error *err)

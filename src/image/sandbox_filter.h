@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The system calls that an unpacker has no use for, taken away. */
+#ifndef HEARTH_IMAGE_SANDBOX_FILTER_H
+#define HEARTH_IMAGE_SANDBOX_FILTER_H
+
+#include "base/error.h"
+
+/* For this process, for ever; needs no_new_privs. Does nothing on processors that it does not know. */
+int sandbox_filter_install(struct error *err);
+
+#endif
