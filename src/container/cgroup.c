@@ -96,36 +96,36 @@ static int64_t find_figure(const char *text, const char *key)
 }
 
 /* In v2 a controller works in a group only if all groups above hand it down. */
-static void hand_down_controllers(int dir_fd)
+static void hand_down_controllers(const char *path)
 {
 	static const char *const controllers[] = {"+memory", "+cpu", "+pids"};
+	autofree char *above = xstrdup(path);
 
-	for (size_t i = 0; i < 3; i++)
-		(void)write_file(dir_fd, "cgroup.subtree_control", controllers[i]);
-}
-
-static int make_group(const char *base, const char *parent, const char *name, bool is_unified,
-                      char **ret_path, struct error *err)
-{
-	autofree char *path = xasprintf("%s/%s/%s", base, parent, name);
-
-	if (mkdir(path, 0755) == 0 || errno == EEXIST) {
-		*ret_path = take_ptr(&path);
-		return 0;
-	}
-	if (errno != ENOENT)
-		return fail_errno(err, E_INTERNAL, errno, "cannot make the cgroup %s", path);
-	for (char *slash = path + strlen(base); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = above + strlen(CGROUP_ROOT); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		autoclose int fd = -1;
-		if (mkdir(path, 0755) != 0 && errno != EEXIST)
-			return fail_errno(err, E_INTERNAL, errno, "cannot make the cgroup %s",
-			                  path);
-		if (is_unified && (fd = open(path, O_DIRECTORY | O_CLOEXEC)) >= 0)
-			hand_down_controllers(fd);
+		autoclose int fd = open(above, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+		for (size_t i = 0; fd >= 0 && i < 3; i++)
+			(void)write_file(fd, "cgroup.subtree_control", controllers[i]);
 		*slash = '/';
 	}
-	if (mkdir(path, 0755) != 0 && errno != EEXIST)
+}
+
+static int make_group(const char *base, const char *parent, const char *name, char **ret_path,
+                      struct error *err)
+{
+	autofree char *path = xasprintf("%s/%s/%s", base, parent, name);
+	int rc = mkdir(path, 0755);
+
+	for (char *slash = path + strlen(base); rc && errno == ENOENT && slash;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return fail_errno(err, E_INTERNAL, errno, "cannot make the cgroup %s",
+			                  path);
+		*slash = '/';
+		errno = ENOENT;
+	}
+	if (rc && mkdir(path, 0755) && errno != EEXIST)
 		return fail_errno(err, E_INTERNAL, errno, "cannot make the cgroup %s", path);
 	*ret_path = take_ptr(&path);
 	return 0;
@@ -201,12 +201,14 @@ static int make_parts(struct cgroup *cg, const char *parent, const char *name, s
 	for (int i = 0; i < n_parts; i++) {
 		autofree char *base = cg->is_unified ? xstrdup(CGROUP_ROOT)
 		                                     : xasprintf(CGROUP_ROOT "/%s", part_names[i]);
-		if (make_group(base, parent, name, cg->is_unified, &cg->paths[i], err))
+		if (make_group(base, parent, name, &cg->paths[i], err))
 			return -1;
 		cg->fds[i] = open(cg->paths[i], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 		if (cg->fds[i] < 0)
 			return fail_errno(err, E_INTERNAL, errno, "cannot open the cgroup %s",
 			                  cg->paths[i]);
+		if (cg->is_unified && faccessat(cg->fds[i], "memory.max", F_OK, 0))
+			hand_down_controllers(cg->paths[i]);
 	}
 	return 0;
 }

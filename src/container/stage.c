@@ -14,7 +14,8 @@ int stage_build(struct error *err)
 {
 	static const char *const folders[] = {STAGE_ROOT, STAGE_LAYERS, STAGE_OWN, STAGE_RUNTIME};
 
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+	/* Nothing of ours reaches the host, but what the host unmounts is not held here. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
 		return fail_errno(err, E_INTERNAL, errno, "cannot make the mounts private");
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		return fail_errno(err, E_INTERNAL, errno, "cannot mount /proc");

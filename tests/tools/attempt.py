@@ -99,10 +99,9 @@ class Lab:
 
     def close(self):
         for part in ("", "memory", "cpu", "cpuacct", "pids"):
-            try:
-                os.rmdir(os.path.join("/sys/fs/cgroup", part, self.cgroup))
-            except OSError:
-                pass
+            parent = os.path.join("/sys/fs/cgroup", part, self.cgroup)
+            for path, _, _ in os.walk(parent, topdown=False):  # of killed monitors, too
+                os.rmdir(path)
         shutil.rmtree(self.state, ignore_errors=True)
 
 
