@@ -37,11 +37,10 @@ static void hardware_write(struct buffer *out, const struct flavor *flavor)
 {
 	const char *pretty = flavor->pretty_name ? flavor->pretty_name : flavor->name;
 	int64_t price = flavor->price_micro_usd_min;
-	autojson json_t *texts =
-	        json_pack("{s:s,s:s,s:o,s:o,s:o,s:n}", "name", flavor->name, "prettyName", pretty,
-	                  "cpu", hardware_cpu(flavor->cpu_millis), "ram",
-	                  hardware_size(flavor->memory_bytes), "ephemeralStorage",
-	                  hardware_size(flavor->storage_bytes), "accelerator");
+	autojson json_t *texts = json_pack(
+	        "{s:s,s:s,s:o,s:o,s:o,s:n}", "name", flavor->name, "prettyName", pretty, "cpu",
+	        hardware_cpu(flavor->cpu_millis), "ram", hardware_size(flavor->memory_bytes),
+	        "ephemeralStorage", hardware_size(flavor->storage_bytes), "accelerator");
 	autofree char *text = json_to_text(texts);
 
 	(void)buffer_printf(out,

@@ -154,7 +154,7 @@ static json_t *openapi_paths(const struct http_route *routes)
 		json_t *item = json_object_get(paths, path);
 		char method[16] = "";
 
-		for (size_t i = 0; route->method[i] && i < sizeof(method) - 1; i++)
+		for (size_t i = 0; i < sizeof(method) - 1 && route->method[i]; i++)
 			method[i] = (char)tolower((unsigned char)route->method[i]);
 		if (!item) {
 			item = json_object();

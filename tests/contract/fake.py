@@ -69,6 +69,7 @@ class FakeServer:
         """The text of a new token; the user is made if needed."""
         status, _ = self.admin("POST", "/admin/users", {"name": name})
         assert status in (200, 409)
+        self.admin("DELETE", f"/admin/users/{name}/tokens/t-{role}")
         status, token = self.admin("POST", f"/admin/users/{name}/tokens", {"name": f"t-{role}", "role": role})
         assert status == 200, token
         return token["token"]
