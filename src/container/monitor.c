@@ -277,14 +277,15 @@ static void clean_up(struct monitor *m)
 	poller_free(m->poller);
 }
 
-/* A job that was started must not outlive a failure of ours. */
+/* What was started must not outlive a failure of ours, or of the runtime half-way. */
 static void abandon(struct monitor *m)
 {
-	if (m->pid <= 0)
+	if (m->pid > 0)
+		(void)kill(m->pid, SIGKILL);
+	if (!m->cgroup)
 		return;
-	(void)kill(m->pid, SIGKILL);
 	(void)cgroup_signal(m->cgroup, SIGKILL);
-	while (waitpid(m->pid, &m->wait_status, 0) < 0 && errno == EINTR)
+	while (waitpid(-1, &m->wait_status, 0) > 0 || errno == EINTR)
 		;
 }
 
