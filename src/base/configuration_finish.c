@@ -78,7 +78,7 @@ static int check_flavors(struct configuration *c, struct error *err)
 			return fail(
 			        err, E_INVALID,
 			        "[flavor %s]: vcpu is more than the %lld.%03lld that [scheduler] "
-			        "cpu allows, so such a job could never run",
+			        "cpus allows, so such a job could never run",
 			        f->name, (long long)c->cpu_millis / 1000,
 			        (long long)c->cpu_millis % 1000);
 		if (f->memory_bytes > c->memory_bytes)

@@ -50,7 +50,7 @@ const struct setting configuration_table[] = {
 	{ "jobs", "max_queued", SETTING_INTEGER, AT(max_queued), "100000", .min = 1,
 	  .help = "Waiting jobs per namespace; more are refused with status 429." },
 
-	{ "scheduler", "cpu", SETTING_MILLIS, AT(cpu_millis), "auto", .has_auto = true,
+	{ "scheduler", "cpus", SETTING_MILLIS, AT(cpu_millis), "auto", .has_auto = true,
 	  .help = "vCPUs that jobs may use together. auto: all that the machine has." },
 	{ "scheduler", "memory", SETTING_BYTES, AT(memory_bytes), "auto", .has_auto = true,
 	  .help = "Memory that jobs may use together. auto: all that the machine has." },

@@ -68,7 +68,7 @@ static void flavors_by_size_of_the_machine(void **state)
 	struct configuration *c = configuration_new();
 	struct error err = ERROR_INIT;
 	assert_int_equal(read_text(c,
-	                           "[scheduler]\ncpu = 16\nmemory = 130G\n[flavor cpu-basic]\n"
+	                           "[scheduler]\ncpus = 16\nmemory = 130G\n[flavor cpu-basic]\n"
 	                           "vcpu=1\nmemory=1G\n[flavor half]\nvcpu=0.5\nmemory=512M\n"
 	                           "price_per_hour = 0.60\npretty_name = Half a core\n",
 	                           &err),
@@ -83,7 +83,7 @@ static void flavors_by_size_of_the_machine(void **state)
 	configuration_free(c);
 
 	struct configuration *small = configuration_new();
-	assert_int_equal(read_text(small, "[scheduler]\ncpu = 1\nmemory = 2G\n", &err), 0);
+	assert_int_equal(read_text(small, "[scheduler]\ncpus = 1\nmemory = 2G\n", &err), 0);
 	assert_int_equal(configuration_finish(small, &err), 0);
 	assert_int_equal(small->n_flavors, 1);
 	assert_int_equal(small->flavors[0].cpu_millis, 1000);
@@ -115,7 +115,7 @@ static void errors_name_the_place(void **state)
 	/* Combinations have no line. */
 	check_refused("[server]\ntls_key = x\n", "", "tls_certificate is missing");
 	check_refused("[jobs]\ndefault_timeout = 2d\nmax_timeout = 1d\n", "", "default_timeout");
-	check_refused("[scheduler]\ncpu = 2\n[flavor big]\nvcpu = 4\nmemory = 1M\n", "",
+	check_refused("[scheduler]\ncpus = 2\n[flavor big]\nvcpu = 4\nmemory = 1M\n", "",
 	              "could never run");
 	check_refused("[flavor half]\nvcpu = 1\n", "", "[flavor half]: memory is missing");
 	check_refused("[network]\nsubnet = 10.0.0.0\n", "", "subnet");
@@ -139,7 +139,7 @@ static const char rich[] = "; comment\n"
                            "grace = 1.5m\n"
                            "log_limit = 1000\n"
                            "[scheduler]\n"
-                           "cpu = 7.5\n"
+                           "cpus = 7.5\n"
                            "memory = 20G\n"
                            "[network]\n"
                            "deny = 10.0.0.0/8,\n"
