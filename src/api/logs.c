@@ -11,11 +11,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct log_follower {
 	struct api *api;
 	struct log_stream *log;
 	struct http_stream *http;
+	bool stops; /* with what is stored now (follow=false) */
 };
 
 static void logs_wake(void *arg)
@@ -30,7 +32,9 @@ static ssize_t logs_fill(void *arg, char *data, size_t max)
 {
 	struct log_follower *follower = arg;
 
-	return log_stream_fill(follower->log, data, max);
+	ssize_t n = log_stream_fill(follower->log, data, max);
+
+	return n == 0 && follower->stops ? -1 : n;
 }
 
 static void logs_done(void *arg)
@@ -60,6 +64,17 @@ static int logs_read_tail(const struct http_request *request, int64_t *ret, stru
 	return 0;
 }
 
+/* An extension for `hearth logs`: other clients tell the end of the stored lines by a silence. */
+static int logs_read_follow(const struct http_request *request, bool *ret_stops, struct error *err)
+{
+	const char *text = http_query(request, "follow");
+
+	*ret_stops = text && strcmp(text, "false") == 0;
+	if (text && !*ret_stops && strcmp(text, "true") != 0)
+		return fail(err, E_INVALID, "follow: must be true or false, got \"%.64s\"", text);
+	return 0;
+}
+
 void logs_follow(struct http_request *request, void *context)
 {
 	struct api *api = context;
@@ -67,8 +82,10 @@ void logs_follow(struct http_request *request, void *context)
 	struct error err = ERROR_INIT;
 	struct log_follower *follower;
 	int64_t tail;
+	bool stops;
 
-	if (logs_read_tail(request, &tail, &err) < 0) {
+	if (logs_read_tail(request, &tail, &err) < 0 ||
+	    logs_read_follow(request, &stops, &err) < 0) {
 		answer_error(request, &err);
 		return;
 	}
@@ -76,6 +93,7 @@ void logs_follow(struct http_request *request, void *context)
 		return;
 	follower = xcalloc(1, sizeof(*follower));
 	follower->api = api;
+	follower->stops = stops;
 	follower->log = log_stream_new(api->jobs, job.id, tail, logs_wake, follower);
 	monitoring_count_stream(api->metrics, 1);
 	follower->http = answer_events(request, &(struct http_stream_source){

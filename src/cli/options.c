@@ -66,7 +66,7 @@ static void add_argument(struct parse *p, char *word)
 static int add_value(struct parse *p, const struct option_row *row, const char *text)
 {
 	int64_t unused;
-	if (row->kind == OPTION_INTEGER && !options_parse_integer(text, &unused))
+	if (row->kind == OPTION_INTEGER && text && !options_parse_integer(text, &unused))
 		return fail(p->err, E_INVALID,
 		            "Invalid value for '--%s': '%s' is not a valid integer", row->name,
 		            text);

@@ -22,6 +22,7 @@
 
 #define REDRAW_MS 100
 #define RECONNECT_MS 1000
+#define POLL_MS 200
 
 struct stats;
 
@@ -150,7 +151,7 @@ static int turn(struct stats *s, struct error *err)
 		if (fd >= 0)
 			fds[n++] = (struct pollfd){.fd = fd, .events = POLLIN};
 	}
-	(void)poll(fds, n, RECONNECT_MS);
+	(void)poll(fds, n, POLL_MS);
 	for (size_t i = 0; i < s->n_jobs; i++)
 		if (s->jobs[i].stream && read_one(s, &s->jobs[i], err) < 0)
 			return -1;

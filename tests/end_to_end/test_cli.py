@@ -321,6 +321,46 @@ def test_https_by_libcurl(hearth):
     assert process.returncode == 1 and f"Cannot reach https://127.0.0.1:{port}" in err
 
 
+@pytest.fixture(scope="module")
+def tls_hub(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    names = [str(folder / "certificate.pem"), str(folder / "key.pem")]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-out", names[0], "-keyout", names[1], "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    stub = StubHub().start(names)
+    stub.certificate = names[0]
+    yield stub
+    stub.stop()
+
+
+def test_tls(tls_hub, env):
+    fill(tls_hub)
+    env = {**env, "HF_ENDPOINT": tls_hub.url}
+
+    def run(*words, check=0, **more):
+        done = subprocess.run([HEARTH, *words], env={**env, **more}, capture_output=True, text=True, timeout=60)
+        assert done.returncode == check, done
+        return done
+
+    assert "certificate" in run("ps", check=1).stderr
+    assert not tls_hub.paths()
+    env["SSL_CERT_FILE"] = tls_hub.certificate
+    assert run("ps", "-q").stdout.split() == [JOB(5), JOB(4), JOB(1)]
+    assert "Hello from the stub\n" in run("run", "img", "exit", "3", check=3).stdout
+    assert "Job not found" in run("inspect", "nope", check=1).stderr
+    lines = [f"line {i}" for i in range(3000)] + ["z" * 5_000_000]
+    tls_hub.logs[JOB(3)] = lines
+    tls_hub.faults = {"break_log_after": 500}
+    assert run("logs", "-f", JOB(3)).stdout.splitlines() == lines
+    tls_hub.logs[JOB(1)] = ["a"]
+    tls_hub.faults = {"ignore_follow": True}
+    assert run("logs", JOB(1)).stdout == "a\n"
+    tls_hub.metrics[JOB(1)] = [SAMPLE] * 2
+    assert len(run("stats", JOB(1)).stdout.splitlines()) == 4
+    assert "Image imported" in run("image", "import", str(HEARTH), "me:1").stdout
+    assert [r for r in tls_hub.requests if "import" in r[1]][0][3] == HEARTH.read_bytes()
+
+
 def test_proxy_by_libcurl(hearth, hub):
     """With a proxy in the environment every http request goes through libcurl: the same results."""
     proxied = {"http_proxy": hub.url, "HF_ENDPOINT": "http://hub.example"}

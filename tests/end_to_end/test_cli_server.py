@@ -40,6 +40,9 @@ def test_run_shows_the_log_and_exits_like_the_command(hearth):
 def test_the_life_of_a_detached_job(hearth):
     job = hearth("run", "-d", "-q", "--flavor", "tiny", "-l", "team=ml", "busybox", "sh", "-c", "echo one; sleep 60").stdout.strip()
     wait_until(lambda: "one" in hearth("logs", job).stdout, what="first line")
+    start = time.monotonic()
+    hearth("logs", job)  # the job is silent and runs: what is stored comes, and no more is waited for
+    assert time.monotonic() - start < 0.8
     assert job in hearth("ps", "-l", "team=ml").stdout
     assert json.loads(hearth("inspect", job, "--json").stdout)[0]["labels"]["team"] == "ml"
     hearth("labels", job, "--name", "other")

@@ -12,6 +12,7 @@ import http.server
 import json
 import re
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -135,7 +136,8 @@ class StubHub:
             self.add(job, lines)
             return job
 
-    def start(self):
+    def start(self, tls=None):
+        """`tls`: file names of a certificate and its key."""
         hub = self
 
         class Bound(Handler):
@@ -143,6 +145,16 @@ class StubHub:
 
         self.server = Server(("127.0.0.1", 0), Bound)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            accept = self.server.get_request
+
+            def get_request():
+                connection, address = accept()
+                return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
+            self.server.get_request = get_request
+            self.url = self.url.replace("http:", "https:")
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
 
