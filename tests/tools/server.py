@@ -177,13 +177,13 @@ class Server:
                     path.unlink(missing_ok=True)
 
     def live_monitors(self):
-        """Process ids of the monitors of this server (their working folder is an attempt folder of ours)."""
+        """Process ids of the monitors of this server: its settings are on their command line."""
         found = []
+        settings = f"{self.state}/run/effective.ini".encode()
         for entry in pathlib.Path("/proc").iterdir():
             if entry.name.isdigit():
                 try:
-                    if os.readlink(entry / "cwd").startswith(str(self.state / "attempts")) and \
-                            (entry / "comm").read_text().startswith("hearth-monitor"):
+                    if settings in (entry / "cmdline").read_bytes() and (entry / "comm").read_text().startswith("hearth-monitor"):
                         found.append(int(entry.name))
                 except OSError:
                     pass
