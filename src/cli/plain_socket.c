@@ -98,7 +98,7 @@ int plain_socket_connect_unix(const char *path, int *ret_fd, struct error *err)
 	if (strlen(path) >= sizeof address.sun_path)
 		return fail(err, E_INVALID, "The socket's path is longer than %zu characters: %s",
 		            sizeof address.sun_path - 1, path);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	int failed = try_connect((const struct sockaddr *)&address, sizeof address, ret_fd);
 	if (failed == ENOENT || failed == ECONNREFUSED)
 		return fail(err, E_UNAVAILABLE,

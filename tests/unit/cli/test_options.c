@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,8 +51,9 @@ static void assert_arguments(const struct parsed *p, const char *expected)
 {
 	char text[512] = "";
 	for (size_t i = 0; i < p->options.n_arguments; i++) {
-		strcat(text, i ? " " : "");
-		strcat(text, p->options.arguments[i]);
+		size_t n = strlen(text);
+		(void)snprintf(text + n, sizeof(text) - n, "%s%s", i ? " " : "",
+		               p->options.arguments[i]);
 	}
 	assert_string_equal(text, expected);
 }
@@ -148,7 +150,7 @@ static const struct command *find(const char *line, int *ret_words)
 	static char copy[256];
 	char *argv[MAX_WORDS];
 	int argc = 0;
-	strcpy(copy, line);
+	(void)snprintf(copy, sizeof(copy), "%s", line);
 	char *rest = copy, *word;
 	while ((word = strsep(&rest, " ")))
 		argv[argc++] = word;
