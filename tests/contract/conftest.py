@@ -9,7 +9,7 @@ def make_fake():
     servers = []
 
     def make(*settings):
-        servers.append(FakeServer("server.log_level=debug", "scheduler.cpu=1000", "scheduler.memory=10000G", *settings))
+        servers.append(FakeServer("server.log_level=debug", "scheduler.cpus=1000", "scheduler.memory=10000G", *settings))
         return servers[-1]
     yield make
     for server in servers:
