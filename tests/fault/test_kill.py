@@ -81,15 +81,16 @@ def test_an_acknowledged_submission_survives(server):
 
 
 def test_a_killed_monitor_is_told_and_reaped(server):
-    job = server.submit(["sh", "-c", "setsid sleep 1000 & echo started; sleep 1000"])["id"]
+    sleep = f"sleep {os.getpid()}1"  # not that of another run on this machine
+    job = server.submit(["sh", "-c", f"setsid {sleep} & echo started; {sleep}"])["id"]
     server.wait_job(job, ("RUNNING",))
     [monitor] = server.live_monitors()
-    inside = subprocess.run(["pgrep", "-f", "sleep 1000"], capture_output=True, text=True).stdout.split()
+    inside = subprocess.run(["pgrep", "-f", sleep], capture_output=True, text=True).stdout.split()
     assert len(inside) >= 2
     os.kill(monitor, signal.SIGKILL)
     shown = server.wait_job(job, seconds=15)
     assert shown["status"]["stage"] == "ERROR" and "lost" in shown["status"]["message"]
-    assert subprocess.run(["pgrep", "-f", "sleep 1000"], capture_output=True).returncode == 1
+    assert subprocess.run(["pgrep", "-f", sleep], capture_output=True).returncode == 1
     wait_until(lambda: not left_overs(server), 10, f"clean machine, left: {left_overs(server)}")
 
 
