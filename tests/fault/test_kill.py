@@ -85,8 +85,7 @@ def test_a_killed_monitor_is_told_and_reaped(server):
     job = server.submit(["sh", "-c", f"setsid {sleep} & echo started; {sleep}"])["id"]
     server.wait_job(job, ("RUNNING",))
     [monitor] = server.live_monitors()
-    inside = subprocess.run(["pgrep", "-f", sleep], capture_output=True, text=True).stdout.split()
-    assert len(inside) >= 2
+    wait_until(lambda: len(subprocess.run(["pgrep", "-f", sleep], capture_output=True).stdout.split()) >= 2, 5, "both sleeps")
     os.kill(monitor, signal.SIGKILL)
     shown = server.wait_job(job, seconds=15)
     assert shown["status"]["stage"] == "ERROR" and "lost" in shown["status"]["message"]
@@ -99,6 +98,8 @@ def test_the_next_attempt_starts_when_the_monitor_is_lost(server):
     job = server.submit(["sh", "-c", script], attempts=2)["id"]
     server.wait_job(job, ("RUNNING",))
     [monitor] = server.live_monitors()
+    log = pathlib.Path(server.state) / "attempts" / f"{job}.1" / "log"
+    wait_until(lambda: b"attempt" in log.read_bytes(), 5, "the line of the first attempt")
     os.kill(monitor, signal.SIGKILL)
     shown = server.wait_job(job, seconds=30)
     assert shown["status"]["stage"] == "COMPLETED" and shown["status"]["failureCount"] == 1
