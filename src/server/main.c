@@ -3,8 +3,11 @@
  * hearthd. Reads the configuration, takes the state directory, opens sockets, splits into spawner
  * and HTTP process, and serves. What fails is said in one sentence on standard error.
  */
+#include "api/api.h"
+#include "api/openapi.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "server/options.h"
 #include "server/preflight.h"
@@ -36,15 +39,30 @@ static int run(struct configuration *c, const struct options *options, struct er
 	return serve(c, options, &sockets, state_fd, link_fd, err);
 }
 
+/* What GET /openapi.json answers, without a server: docs/http-api.md is made from it. */
+static void print_api(struct buffer *text)
+{
+	autojson json_t *document =
+	        openapi_document(api_routes(), HEARTH_VERSION, "http://server:7440");
+	autofree char *json = json_dumps(document, JSON_INDENT(1));
+
+	(void)buffer_add_text(text, json);
+	(void)buffer_add_byte(text, '\n');
+}
+
 static int print_manual(const char *page, struct buffer *text, struct error *err)
 {
 	if (strcmp(page, "hearthd.8") == 0)
 		options_manual(text);
 	else if (strcmp(page, "hearth.conf.5") == 0)
 		return configuration_manual(text);
+	else if (strcmp(page, "openapi.json") == 0)
+		print_api(text);
 	else
-		return fail(err, E_INVALID,
-		            "--print-manual %s: there are hearthd.8 and hearth.conf.5", page);
+		return fail(
+		        err, E_INVALID,
+		        "--print-manual %s: there are hearthd.8, hearth.conf.5 and openapi.json",
+		        page);
 	return 0;
 }
 

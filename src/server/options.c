@@ -43,7 +43,7 @@ static const struct option table[] = {
 	{ "--show-config", NULL, NULL, NULL, OPTIONS_SHOW_CONFIGURATION, false,
 	  "Print all settings in force, each with its origin, and exit." },
 	{ "--print-manual", "PAGE", NULL, NULL, OPTIONS_PRINT_MANUAL, false,
-	  "Print a manual page (hearthd.8 or hearth.conf.5) as troff and exit." },
+	  "Print a page of the documentation (hearthd.8 or hearth.conf.5 as troff, openapi.json) and exit." },
 	{ "--version", NULL, NULL, NULL, OPTIONS_VERSION, false, "Print the version and exit." },
 	{ "--help", NULL, NULL, NULL, OPTIONS_HELP, false, "Print this text and exit." },
 	{ 0 },
