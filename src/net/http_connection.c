@@ -124,8 +124,16 @@ void http_connection_resume(struct http_connection *connection)
 	http_server_schedule(connection->server);
 }
 
-/* The peer of a suspended connection is watched once it has been quiet for a second: most answers
- * come sooner and need no system call for it. */
+void http_connection_hurry(struct http_connection *connection)
+{
+	/* Any value but the default one. */
+	unsigned seconds = connection->server->options.idle_timeout_s == 1 ? 2 : 1;
+
+	(void)MHD_set_connection_option(connection->mhd, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
+}
+
+/* The peer of a connection is watched once nothing happened for a second: most answers come sooner
+ * and need no system call for it. */
 static void watch(struct http_connection *connection)
 {
 	struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = connection};
@@ -191,16 +199,28 @@ static void check_body(struct http_connection *connection, int64_t now_us)
 		give_up(connection, "the body of the request came too slowly");
 }
 
+/* The peer left, at least a moment ago: what it still sent has been read. libmicrohttpd does not
+ * see that when the last bytes and the end came together. */
+static void end_gone(struct http_connection *connection)
+{
+	if (connection->is_suspended)
+		http_connection_resume(connection);
+	else if (!connection->request)
+		(void)shutdown(connection->fd, SHUT_RDWR);
+}
+
 static void check_connection(struct http_connection *connection, int64_t now_ms, int64_t now_us)
 {
 	struct http_request *request = connection->request;
 
+	if (connection->is_gone)
+		end_gone(connection);
+	else if (!connection->is_watched && (!request || connection->is_suspended))
+		watch(connection);
 	if (!request || request->phase == PHASE_HEAD)
 		check_head(connection, now_ms);
 	else if (request->phase == PHASE_BODY)
 		check_body(connection, now_us);
-	else if (connection->is_suspended && !connection->is_watched)
-		watch(connection);
 }
 
 /* After a crowd has left its memory goes back to the system. */

@@ -151,6 +151,9 @@ void http_connection_notify(void *cls, struct MHD_Connection *mhd, void **socket
 struct http_connection *http_connection_of(struct MHD_Connection *mhd);
 void http_connection_suspend(struct http_connection *connection);
 void http_connection_resume(struct http_connection *connection);
+/* libmicrohttpd forgets a connection that ended while it asked for more of a stream, until the
+ * connections before it in its list have ended; one with a time-out of its own it looks at. */
+void http_connection_hurry(struct http_connection *connection);
 void http_connections_sweep(struct http_server *server);
 void http_connections_gone(void *arg, int events); /* watch function of gone_fd */
 void http_connections_end_all(struct http_server *server);

@@ -129,11 +129,8 @@ static enum MHD_Result take_piece(struct http_request *request, const char *data
 
 static enum MHD_Result wait_for_answer(struct http_request *request)
 {
-	if (request->phase != PHASE_HANDLING)
-		return MHD_YES;
-	if (request->connection->is_gone)
-		return MHD_NO;
-	http_connection_suspend(request->connection);
+	if (request->phase == PHASE_HANDLING)
+		http_connection_suspend(request->connection);
 	return MHD_YES;
 }
 
@@ -166,6 +163,8 @@ enum MHD_Result http_request_step(void *cls, struct MHD_Connection *mhd, const c
 		result = take_piece(request, data, *data_len);
 	else if (request->phase == PHASE_BODY)
 		result = run_handler(request);
+	else if (request->phase == PHASE_HANDLING && request->connection->is_gone)
+		result = MHD_NO;
 	else
 		result = wait_for_answer(request);
 	if (data)

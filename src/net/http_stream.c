@@ -31,12 +31,17 @@ static ssize_t read_more(void *cls, uint64_t offset, char *data, size_t max)
 	struct http_stream *stream = cls;
 	struct http_connection *connection = stream->request->connection;
 
-	if (connection->is_gone)
+	if (connection->is_gone) {
+		http_connection_hurry(connection);
 		return MHD_CONTENT_READER_END_WITH_ERROR;
+	}
 	stream->is_woken = false;
 	ssize_t n = stream->source.fill(stream->source.arg, data, max);
-	if (n < 0)
+	if (n < 0) {
+		if (stream->request->is_1_0)
+			http_connection_hurry(connection);
 		return MHD_CONTENT_READER_END_OF_STREAM;
+	}
 	if (n == 0) {
 		http_connection_suspend(connection);
 		if (stream->is_woken)

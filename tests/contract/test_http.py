@@ -335,11 +335,33 @@ def test_http_1_0(server):
 
 
 def test_half_closed_client_gets_its_answer(server):
-    for path in (b"/hello", b"/later"):
-        with server.connect() as s:
-            s.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-            s.shutdown(socket.SHUT_WR)
-            assert status_of(read_all(s)) == 200
+    clients = []
+    for i in range(60):
+        s = server.connect()
+        s.sendall(b"GET " + (b"/hello", b"/later")[i % 2] + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        s.shutdown(socket.SHUT_WR)
+        clients.append(s)
+    for s in clients:
+        assert status_of(read_all(s)) == 200
+        s.close()
+
+
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+def test_ended_streams_free_their_connections_behind_an_idle_one(server, version):
+    with server.connect() as idle:
+        idle.sendall(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+        read_until(idle, b"hello\n")
+        for path in (b"/ticks?ms=100000", b"/lines/10"):
+            clients = [server.connect() for _ in range(40)]
+            for s in clients:
+                s.sendall(b"GET " + path + b" HTTP/" + version + b"\r\nHost: x\r\n\r\n")
+            for s in clients:
+                assert s.recv(1000)
+                s.close()
+        end = time.monotonic() + 5
+        while server.counts()["connections"] > 3:
+            assert time.monotonic() < end, server.counts()
+            time.sleep(0.1)
 
 
 def test_client_leaves_before_the_answer(server):
