@@ -9,6 +9,8 @@ import subprocess
 CACHE = pathlib.Path(__file__).resolve().parents[2] / ".cache" / "clients"
 # "newest" is what PyPI gives today; the others are the oldest of each change that a server notices.
 HF_VERSIONS = ["1.3", "1.5", "1.13", "1.21", "newest"]
+# Of their time: old releases take any typer, and a later one no longer brings the click that they import.
+OLD_CONSTRAINTS = "typer<0.22\ntyper-slim<0.22\n"
 
 
 def hf(version):
@@ -21,8 +23,11 @@ def hf(version):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run(["/usr/bin/python3", "-m", "venv", folder], check=True)
-            wish = "huggingface_hub" if version == "newest" else f"huggingface_hub=={version}.*"
-            subprocess.run([folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", wish], check=True)
+            newest = version == "newest"
+            wish = "huggingface_hub" if newest else f"huggingface_hub=={version}.*"
+            constraints = folder / "constraints.txt"
+            constraints.write_text("" if newest else OLD_CONSTRAINTS)
+            subprocess.run([folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "-c", constraints, wish], check=True)
             (folder / "complete").touch()
     return program
 
