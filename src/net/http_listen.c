@@ -115,6 +115,11 @@ static int split_address(const char *address, char host[256], char port[8], stru
 	size_t len = colon ? (size_t)(colon - address) : 0;
 	char *end;
 
+	if (strstr(address, "://"))
+		return fail(err, E_INVALID,
+		            "listen address %s must be ADDRESS:PORT without http:// or https://; "
+		            "server.tls_certificate and server.tls_key turn TLS on",
+		            address);
 	if (colon && address[0] == '[' && len > 2 && colon[-1] == ']') {
 		start++;
 		len -= 2;

@@ -18,6 +18,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -28,6 +29,10 @@ static int run(struct configuration *c, const struct options *options, struct er
 	static struct sockets sockets; /* used until the process ends */
 	int state_fd, lock_fd, link_fd;
 
+	char *state_dir = state_dir_absolute(c->state_dir);
+
+	free(c->state_dir);
+	c->state_dir = state_dir;
 	(void)umask(022);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (preflight_check(c, err) < 0 ||
@@ -36,6 +41,8 @@ static int run(struct configuration *c, const struct options *options, struct er
 	    spawner_split(c, &link_fd, err) < 0)
 		return -1;
 	preflight_check_unprivileged();
+	if (state_dir_check_reach(c->state_dir, err) < 0)
+		return -1;
 	return serve(c, options, &sockets, state_fd, link_fd, err);
 }
 

@@ -5,9 +5,45 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/memory.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+char *state_dir_absolute(const char *path)
+{
+	char here[PATH_MAX];
+
+	if (path[0] == '/' || !getcwd(here, sizeof(here)))
+		return xstrdup(path);
+	return xasprintf("%s/%s", here, path);
+}
+
+int state_dir_check_reach(const char *path, struct error *err)
+{
+	const struct passwd *user = getpwuid(getuid());
+
+	for (const char *end = path + 1;; end++) {
+		if (*end != '/' && *end != '\0')
+			continue;
+		autofree char *folder = xstrndup(path, (size_t)(end - path));
+
+		if (access(folder, X_OK) < 0 && errno == EACCES)
+			return fail(err, E_INVALID,
+			            "the user %s, which the HTTP process becomes, cannot enter %s; "
+			            "open it with: chmod a+x %s, or choose another folder with "
+			            "--state-dir",
+			            user ? user->pw_name : "of setting server.user", folder,
+			            folder);
+		if (*end == '\0')
+			return 0;
+	}
+}
 
 static int refuse(int dir_fd, const char *path, struct error *err)
 {

@@ -67,6 +67,35 @@ def test_wrong_command_lines(arguments, sentence):
     assert sentence in result.stderr
 
 
+def test_a_state_folder_that_the_http_process_cannot_enter(tmp_path):
+    closed = tmp_path / "closed"
+    (closed / "state").mkdir(parents=True)
+    os.chmod(tmp_path, 0o755)
+    closed.chmod(0o700)
+    result = run("--state-dir", closed / "state", "--listen", f"127.0.0.1:{free_port()}", "--set", "network.mode=none")
+    assert result.returncode != 0 and "HF_TOKEN" not in result.stdout
+    # pytest's own folder above is closed as well: the first one on the way is named.
+    assert re.search(r"the user hearth, .* cannot enter /\S+; open it with: chmod a\+x /", result.stderr)
+
+
+def test_a_relative_state_folder():
+    """Monitors have another working directory: the path must not depend on it."""
+    server = Server()
+    try:
+        server.state, whole = pathlib.Path(server.state.name), server.state
+        here = os.getcwd()
+        os.chdir(whole.parent)
+        try:
+            server.start()
+        finally:
+            os.chdir(here)
+            server.state = whole
+        assert f"state in {whole}\n" in server.log_text()
+        assert (whole / "run/effective.ini").exists()
+    finally:
+        server.destroy()
+
+
 def test_unknown_key_is_told_with_file_and_line(tmp_path):
     path = tmp_path / "c.conf"
     path.write_text("[server]\n\nlisten = 127.0.0.1:1\nlisen = 2\n")
@@ -76,6 +105,7 @@ def test_unknown_key_is_told_with_file_and_line(tmp_path):
 @pytest.mark.parametrize("arguments, sentence", [
     (["--listen", "nonsense"], "listen address nonsense must be"),
     (["--listen", "::1:80"], "write IPv6 as [ADDRESS]:PORT"),
+    (["--listen", "http://127.0.0.1:80"], "without http://"),
     (["--listen", "192.0.2.77:7440"], "is not an address of this machine"),
     (["--user", "nobody-of-that-name"], "useradd"),
     (["--user", "root"], "must not be root"),
