@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What should not be on the machine once a server's jobs are over, and what a checker says about the jobs themselves."""
+import json
+import pathlib
+import sqlite3
+import subprocess
+
+from server import TERMINAL, wait_until
+
+HIERARCHIES = ("/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct")
+
+
+def helpers(server):
+    """{pid: name} of the monitors and pulls of this server, with all of their own children that did not exec."""
+    found = {}
+    settings = f"{server.state}/run/effective.ini".encode()
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if settings in (entry / "cmdline").read_bytes():
+                    found[int(entry.name)] = (entry / "comm").read_text().strip()
+            except OSError:
+                pass
+    return found
+
+
+def left_overs(server):
+    found = [f"process {pid} {name}" for pid, name in helpers(server).items()]
+    for root in HIERARCHIES:
+        folder = pathlib.Path(root) / server.cgroup
+        if folder.is_dir():
+            found += [str(path) for path in folder.iterdir() if path.is_dir()]
+    mounts = pathlib.Path("/proc/self/mounts").read_text()
+    found += [line for line in mounts.splitlines() if f" {server.state}/" in line]
+    links = subprocess.run(["ip", "-o", "link", "show", "master", server.bridge], capture_output=True, text=True).stdout
+    found += [line for line in links.splitlines() if line.strip()]
+    for name in ("upper", "spec.json"):
+        found += [f"{name} of {path.parent.name}" for path in (server.state / "attempts").glob(f"*/{name}")]
+    return found
+
+
+def wait_clean(server, seconds=20):
+    found = ["not looked"]
+
+    def nothing_left():
+        found[:] = left_overs(server)
+        return not found
+    try:
+        wait_until(nothing_left, seconds)
+    except AssertionError:
+        raise AssertionError(f"left on the machine: {found}\n{server.log_text()[-3000:]}") from None
+
+
+def recorded(server, job_id):
+    """The job's events [(kind, data)] and attempts [(number, started_ms, ended_ms, outcome)] as the database has them."""
+    db = sqlite3.connect(server.state / "db" / "hearth.db")
+    try:
+        [seq] = db.execute("SELECT seq FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        events = [(kind, json.loads(data)) for kind, data in db.execute("SELECT kind, data FROM events WHERE job = ? ORDER BY seq", (seq,))]
+        attempts = db.execute("SELECT number, started_ms, ended_ms, outcome FROM attempts WHERE job = ? ORDER BY number", (seq,)).fetchall()
+        assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        return events, attempts
+    finally:
+        db.close()
+
+
+def check_one_end(server, job_id):
+    """One terminal event, and no stage after it; one end of each attempt; a log that reads the same twice. Returns (job, lines)."""
+    job = server.job(job_id)
+    assert job["status"]["stage"] in TERMINAL, job
+    events, attempts = recorded(server, job_id)
+    stages = [data["stage"] for kind, data in events if kind == "stage"]
+    assert stages[-1] == job["status"]["stage"] and sum(stage in TERMINAL for stage in stages) == 1, (job_id, stages)
+    ends = [data["number"] for kind, data in events if kind == "attempt" and data["phase"] == "ended"]
+    assert ends == [number for number, *_ in attempts], (job_id, ends, attempts)
+    assert all(ended_ms > 0 for _, _, ended_ms, _ in attempts), (job_id, attempts)
+    lines = server.log_lines(job_id)
+    assert server.log_lines(job_id) == lines, f"reading the log of {job_id} again gave other lines"
+    return job, lines
