@@ -8,6 +8,7 @@
 #include "backend/local_private.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -15,6 +16,7 @@
 #define RETRY_MS 100
 #define RETRY_SLOW_MS 2000
 #define QUICK_TRIES 50
+#define STATE_MAX 4096
 
 static void try_again(struct local_attempt *attempt, loop_fn *fn)
 {
@@ -31,10 +33,23 @@ static void adopt_again(void *arg)
 	local_adopt(arg);
 }
 
+/* When the job's process was about to run, even if its monitor was lost before it could tell: such
+ * an attempt is not one that never started, and must not be repeated unasked. 0: never. */
+static int64_t begun_ms(const struct local_attempt *attempt)
+{
+	autoclose int fd = -1;
+	autojson json_t *state = NULL;
+	struct error err = ERROR_INIT;
+	if (local_folder_open(attempt, &fd, &err) < 0 ||
+	    json_read_file(fd, "state.json", STATE_MAX, &state, &err) < 0)
+		return 0;
+	return json_get_int(state, "started_ms", 0);
+}
+
 static void cleaned(struct local_attempt *attempt)
 {
 	struct exit_record record = local_record(OUTCOME_LOST, "");
-	record.started_ms = attempt->started_ms;
+	record.started_ms = attempt->started_ms ? attempt->started_ms : begun_ms(attempt);
 	if (attempt->is_not_started)
 		record = attempt->record;
 	child_channel_free(attempt->channel);

@@ -73,7 +73,7 @@ static void process_ended(void *arg, uint32_t events)
 		poller_stop(m->poller);
 }
 
-static void write_state(const struct monitor *m, const char *phase)
+void monitor_write_state(const struct monitor *m, const char *phase)
 {
 	struct error err = ERROR_INIT;
 	char text[160];
@@ -147,7 +147,7 @@ static void begin(struct monitor *m)
 	                               m->configuration->storage_limits ? m->spec.storage_bytes : 0,
 	                               storage_exceeded, m);
 	start_sampler(m);
-	write_state(m, "running");
+	monitor_write_state(m, "running");
 	monitor_spec_clear(&m->spec);
 	user_namespace_close(&m->namespaces);
 	(void)malloc_trim(0);
@@ -256,7 +256,7 @@ static void clean_up(struct monitor *m)
 {
 	struct error err = ERROR_INIT;
 
-	write_state(m, "ended");
+	monitor_write_state(m, "ended");
 	control_free(m->control, m->attempt_fd);
 	storage_watch_free(m->storage);
 	dns_relay_free(m->dns_relay);

@@ -51,6 +51,10 @@ struct monitor {
 	int wait_status;
 };
 
+/* state.json. Before the job's process can exist it says "starting": if we are lost from then on, nobody
+ * may believe that the job never began. */
+void monitor_write_state(const struct monitor *monitor, const char *phase);
+
 /* Start the job's process. On failure what was made stays for monitor's clean-up; the sentence is for
  * the job's owner. */
 int monitor_build(struct monitor *monitor, struct error *err);

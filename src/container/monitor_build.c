@@ -7,6 +7,7 @@
 #include "container/monitor.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "container/bundle.h"
@@ -156,7 +157,11 @@ static int start(struct monitor *m, const struct runtime *runtime, uint32_t firs
 	/* So that the job can open /dev/stdout anew, whoever it is. */
 	if (fchown(job_fd, first_id + user->uid, first_id + user->gid) || fchmod(job_fd, 0622))
 		return fail_errno(err, E_INTERNAL, errno, "cannot hand on the log's pipe");
+	m->started_ms = clock_now_ms();
+	monitor_write_state(m, "starting");
 	int rc = runtime_start(runtime, m->cgroup, job_fd, &m->pid, err);
+	if (rc)
+		m->started_ms = 0;
 	(void)unlink("config.json");
 	(void)unlink(STAGE_RUNTIME "/job/config.json");
 	return rc;
