@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """One function per published figure. Each returns {"figure", "measured", "reach", "met"}."""
 import asyncio
+import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
-import signal
-import sqlite3
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
 
 import requests
 
 import peers
-from server import BUILD, HEARTH, Server, TOP, wait_until
+from server import HEARTH, Server, wait_until
 
 ALL = {}
 _servers = {}
+ONE = "[flavor one]\nvcpu = 1\nmemory = 64M\nstorage = 0\n"
+LARGE = "[scheduler]\ncpus = 1000\nmemory = 1000G\n" + ONE
+PROBE = "/bin/probe"
 
 
 def figure(function):
@@ -35,18 +37,23 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-def server(kind="plain"):
-    """A warm server with the image `busybox`, shared by the figures."""
-    if kind not in _servers:
-        settings = "[scheduler]\ncpus = 1000\nmemory = 1000G\n"
-        one = Server(settings)
-        one.config.write_text(one.config.read_text().replace("log_level = debug", "log_level = warning"))
-        one.start()
+def new_server(settings=LARGE, image=True):
+    """As tests start one, but as quiet as in production, perhaps with the image `busybox` (and bench/probe.c in it)."""
+    one = Server(settings)
+    one.config.write_text(one.config.read_text().replace("log_level = debug", "log_level = warning"))
+    one.start()
+    if image:
         done = one.hearth("image", "import", peers.busybox_tar(), "busybox")
         assert done.returncode == 0, done.stderr
-        one.wait_job(one.submit(["true"])["id"])
-        _servers[kind] = one
-    return _servers[kind]
+        one.wait_job(one.submit(["true"], flavor="one")["id"])
+    return one
+
+
+def server():
+    """One for the figures that can share it."""
+    if "shared" not in _servers:
+        _servers["shared"] = new_server()
+    return _servers["shared"]
 
 
 def clean_up():
@@ -64,35 +71,63 @@ def timed(command, times, env=None):
     return found
 
 
+class Client:
+    """A keep-alive connection, cheaper than requests."""
+
+    def __init__(self, one):
+        self.connection = http.client.HTTPConnection("127.0.0.1", one.port)
+        self.headers = {"Authorization": f"Bearer {one.token}"}
+
+    def call(self, method, path, body=None):
+        self.connection.request(method, path, None if body is None else json.dumps(body), self.headers)
+        answer = self.connection.getresponse()
+        data = answer.read()
+        assert answer.status == 200, (answer.status, data)
+        return json.loads(data)
+
+    def submit(self, command, **fields):
+        return self.call("POST", "/api/jobs/alice", {"command": command, "arguments": [], "environment": {}, "flavor": "one",
+                                                     "dockerImage": "busybox", **fields})["id"]
+
+
+def exit_record(one, job):
+    return json.loads((one.state / "attempts" / f"{job}.1" / "exit.json").read_text())
+
+
+def first_instruction_ns(one, job):
+    return int(one.log_lines(job)[0])
+
+
 @figure
 def start_latency():
-    """POST accepted → first instruction of the user's process: the job prints the clock of its start."""
-    one, found = server(), []
-    session = requests.Session()
-    for _ in range(40):
-        body = {"command": ["/bin/busybox", "date", "+%s.%N"], "flavor": "tiny", "dockerImage": "busybox"}
-        # busybox date has no nanoseconds: /proc/uptime of the first read is taken instead.
-        body["command"] = ["/bin/busybox", "cat", "/proc/uptime"]
-        answer = session.post(f"{one.endpoint}/api/jobs/alice", json=body, headers={"Authorization": f"Bearer {one.token}"})
-        accepted = time.time()
-        job = answer.json()["id"]
+    """From sending the POST (so the commit is in it) and from its answer to the clock that the job reads first."""
+    one, from_post, from_answer = server(), [], []
+    client = Client(one)
+    for _ in range(50):
+        sent = time.time_ns()
+        job = client.submit([PROBE, "start"])
+        answered = time.time_ns()
         one.wait_job(job)
-        event = [e for e in one.events(job) if not e["data"].startswith("=====")][0]
-        from datetime import datetime
-        printed = datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00")).timestamp()
-        found.append(printed - accepted)
-    ours = statistics.median(found)
-    docker = peers.docker_run(10)
-    ratio = f", 1/{statistics.median(docker) / ours:.1f} of docker run ({statistics.median(docker) * 1000:.0f} ms)" if docker else ", no docker here"
-    return row("POST accepted → first output of the user's process (image cached, user namespace, network, durable)",
-               f"p50 {ours * 1000:.1f} ms, p90 {percentile(found, 0.9) * 1000:.1f} ms{ratio}", "p50 ≤ 20 ms, ≤ 1/10 of docker run",
-               ours <= 0.020 and (not docker or statistics.median(docker) >= 10 * ours))
+        started = first_instruction_ns(one, job)
+        from_post.append((started - sent) / 1e6)
+        from_answer.append((started - answered) / 1e6)
+    docker = peers.docker_first_instruction(10)
+    ours = statistics.median(from_post)
+    parts = [f"p50 {ours:.1f} ms, p90 {percentile(from_post, 0.9):.1f} ms after sending the POST (p50 {statistics.median(from_answer):.1f} ms after its answer)"]
+    met = ours <= 20
+    if docker:
+        parts.append(f"1/{statistics.median(docker) / ours:.1f} of docker run ({statistics.median(docker):.0f} ms)")
+        met = met and statistics.median(docker) >= 10 * ours
+    else:
+        parts.append("no docker here")
+    return row("POST → first instruction of the user's process (image cached, user namespace, network, durable)", ", ".join(parts),
+               "p50 ≤ 20 ms, ≤ 1/10 of docker run", met)
 
 
 @figure
 def run_true():
     one = server()
-    ours = statistics.median(timed([HEARTH, "run", "--flavor", "tiny", "busybox", "true"], 20, one.environment()))
+    ours = statistics.median(timed([HEARTH, "run", "--flavor", "one", "busybox", "true"], 20, one.environment()))
     parts, met = [f"{ours * 1000:.0f} ms"], True
     for name, found in (("docker run", peers.docker_run(10)), ("podman run", peers.podman_run(10))):
         if found:
@@ -105,94 +140,104 @@ def run_true():
 
 @figure
 def durable_submissions():
-    """wrk with 64 connections posts jobs that wait in the queue behind one that never ends."""
-    one = Server("[scheduler]\ncpus = 1\nmemory = 1G\n")
-    one.config.write_text(one.config.read_text().replace("log_level = debug", "log_level = warning"))
-    one.start()
+    """wrk with 64 connections posts jobs; the first one takes the whole server and waits for an image that never comes."""
+    one = new_server("[jobs]\nmax_queued = 1000000\n[scheduler]\ncpus = 2\nmemory = 1G\n" + ONE)
     script = pathlib.Path(tempfile.mkstemp(suffix=".lua")[1])
-    body = json.dumps({"command": ["true"], "arguments": [], "environment": {}, "flavor": "whole", "dockerImage": "no.invalid/x:1"})
+    body = json.dumps({"command": ["true"], "arguments": [], "environment": {}, "flavor": "whole", "dockerImage": "busybox"})
     script.write_text(f"wrk.method='POST'\nwrk.body='{body}'\nwrk.headers['Authorization']='Bearer {one.token}'\n"
                       "wrk.headers['Content-Type']='application/json'\n")
     try:
-        text = subprocess.run(["wrk", "-t1", "-c64", "-d8s", "-s", script, f"{one.endpoint}/api/jobs/alice"], capture_output=True,
-                              text=True, check=True).stdout
-        rate = float(next(line.split(":")[1] for line in text.splitlines() if line.startswith("Requests/sec")))
-        bad = [line for line in text.splitlines() if "Non-2xx" in line]
+        one.submit(["sleep", "1000"], flavor="whole")
+        text = subprocess.run(["wrk", "-t1", "-c64", "-d8s", "--latency", "-s", script, f"{one.endpoint}/api/jobs/alice"],
+                              capture_output=True, text=True, check=True).stdout
+        lines = [line.split() for line in text.splitlines()]
+        rate = float(next(line[1] for line in lines if line and line[0] == "Requests/sec:"))
+        tail = next(line[1] for line in lines if line and line[0] == "99%")
+        bad = [line for line in text.splitlines() if "Non-2xx" in line or "Socket errors" in line]
+        one.kill9()  # what was acknowledged must be there
+        one.start()
+        total = Client(one).call("GET", "/api/jobs/alice/count")["count"]
+        assert total >= rate * 8, (total, rate)
     finally:
         script.unlink()
         one.kill9()
         one.destroy()
-    return row("durable submissions, 64 clients", f"{rate:,.0f}/s{' ' + bad[0].strip() if bad else ''}", "≥ 5,000/s", rate >= 5000 and not bad)
+    return row("durable submissions, 64 clients", f"{rate:,.0f}/s, p99 {tail}{' ' + bad[0].strip() if bad else ''}", "≥ 5,000/s",
+               rate >= 5000 and not bad)
 
 
 @figure
 def trivial_jobs():
-    one = Server("[scheduler]\ncpus = 4\nmemory = 16G\n[flavor one]\nvcpu = 1\nmemory = 128M\nstorage = 0\n")
-    one.config.write_text(one.config.read_text().replace("log_level = debug", "log_level = warning"))
-    one.start()
-    assert one.hearth("image", "import", peers.busybox_tar(), "busybox").returncode == 0
+    """Two at a time on whole vCPUs leave the machine idle while a job ends; four are offered, as an operator would."""
+    one = new_server("[scheduler]\ncpus = 4\nmemory = 16G\n" + ONE)
     try:
-        count, start = 600, time.perf_counter()
-        ids = [one.submit(["true"], flavor="one")["id"] for _ in range(count)]
+        count, client = 900, Client(one)
+        ids = [client.submit(["true"], flavor="one") for _ in range(count)]
         one.wait_job(ids[-1], seconds=120)
-        rate = count / (time.perf_counter() - start)
-        database = sqlite3.connect(f"file:{one.state}/hearth.db?mode=ro", uri=True)
-        rows = database.execute("SELECT started_ms, ended_ms FROM attempts ORDER BY started_ms").fetchall()
-        database.close()
+        records = [exit_record(one, job) for job in ids]
+        assert all(record["outcome"] == "exited" and record["exit_code"] == 0 for record in records)
+        # Sustained: without the first and last hundred.
+        ended = sorted(record["ended_ms"] for record in records)[100:-100]
+        rate = (len(ended) - 1) / ((ended[-1] - ended[0]) / 1000)
     finally:
         one.destroy()
-    return row("trivial jobs started and finished, sustained", f"{rate:.0f}/s over {len(rows)} jobs", "≥ 60/s on 2 cores", rate >= 60)
+    return row("trivial jobs started and finished, sustained", f"{rate:.0f}/s over {count} jobs", "≥ 60/s on 2 cores", rate >= 60)
 
 
 @figure
 def end_to_next_start():
-    one = Server("[scheduler]\ncpus = 2\nmemory = 16G\n")
-    one.config.write_text(one.config.read_text().replace("log_level = debug", "log_level = warning"))
-    one.start()
-    assert one.hearth("image", "import", peers.busybox_tar(), "busybox").returncode == 0
+    """From the end of a job's process to the first instruction of the next one: commits, image, container are between them."""
+    one = new_server("[scheduler]\ncpus = 2\nmemory = 16G\n" + ONE)
     try:
-        ids = [one.submit(["true"], flavor="whole")["id"] for _ in range(100)]
+        client = Client(one)
+        ids = [client.submit([PROBE, "start"], flavor="whole") for _ in range(250)]
         one.wait_job(ids[-1], seconds=120)
-        gaps, last = [], None
-        for job in ids:
-            record = json.loads((one.state / "attempts" / f"{job}.1" / "exit.json").read_text())
-            if last is not None:
-                gaps.append(record["started_ms"] - last)
-            last = record["ended_ms"]
+        starts = [first_instruction_ns(one, job) / 1e6 for job in ids]
+        ends = [exit_record(one, job)["ended_ms"] for job in ids]
+        gaps = [start - end for start, end in zip(starts[1:], ends)]
     finally:
         one.destroy()
-    return row("end of a job → start of the next queued one", f"p50 {percentile(gaps, 0.5)} ms, p99 {percentile(gaps, 0.99)} ms", "p99 ≤ 20 ms",
-               percentile(gaps, 0.99) <= 20)
+    return row("end of a job → first instruction of the next queued one",
+               f"p50 {percentile(gaps, 0.5):.1f} ms, p99 {percentile(gaps, 0.99):.1f} ms", "p99 ≤ 20 ms", percentile(gaps, 0.99) <= 20)
 
 
 @figure
 def line_to_follower():
-    """The job prints /proc/uptime; the follower compares with its own reading when the line arrives."""
+    """Each line is the clock when it was printed; the follower compares with its own when the line arrives."""
     one, found = server(), []
-    job = one.submit(["sh", "-c", "for i in $(seq 1 200); do cat /proc/uptime; usleep 20000; done"])["id"]
-    for line in one.call("GET", f"/api/jobs/alice/{job}/logs", stream=True).iter_lines(chunk_size=1):
+    job = one.submit([PROBE, "lines", "200", "20000"], flavor="one")["id"]
+    answer = one.call("GET", f"/api/jobs/alice/{job}/logs", stream=True)
+    for line in answer.iter_lines(chunk_size=1):
         if line.startswith(b"data: {") and b"=====" not in line:
-            now = time.clock_gettime(time.CLOCK_BOOTTIME)
-            found.append(now - float(json.loads(line[6:])["data"].split()[0]))
-    # /proc/uptime has hundredths of a second, cut: on average 5 ms are added to each sample.
-    ours = max(0.0, statistics.median(found) - 0.005)
-    return row("line printed → line at a follower", f"p50 {ours * 1000:.1f} ms", "p50 ≤ 5 ms", ours <= 0.005)
+            found.append((time.time_ns() - int(json.loads(line[6:])["data"])) / 1e6)
+    assert len(found) == 200, len(found)
+    return row("line printed → line at a follower", f"p50 {percentile(found, 0.5):.2f} ms, p99 {percentile(found, 0.99):.1f} ms", "p50 ≤ 5 ms",
+               percentile(found, 0.5) <= 5)
 
 
 @figure
 def log_intake():
-    one = server()
-    size = 2 << 30
-    script = f"yes {'x' * 99} | head -c {size}"
-    job = one.submit(["sh", "-c", script], flavor="whole")["id"]
-    shown = one.wait_job(job, seconds=120)
-    record = json.loads((one.state / "attempts" / f"{job}.1" / "exit.json").read_text())
-    seconds = (record["ended_ms"] - record["started_ms"]) / 1000
-    stored = record["log_bytes"]
-    lines = size // 100
-    complete = stored >= size + lines * 16 and shown["status"]["stage"] == "COMPLETED"
-    return row("log intake of one noisy job, nothing lost", f"{size / seconds / 1e6:.0f} MB/s, {'complete' if complete else 'INCOMPLETE'}",
-               "≥ 300 MB/s", size / seconds >= 300e6 and complete)
+    """Until the job ended, and until its log was on disk and its end told; then every line is looked at."""
+    one = new_server(LARGE + "[jobs]\nlog_limit = 0\n")
+    lines = 12_000_000
+    try:
+        job = one.submit([PROBE, "noise", str(lines)], flavor="whole")["id"]
+        assert one.wait_job(job, seconds=120)["status"]["stage"] == "COMPLETED"
+        folder = one.state / "attempts" / f"{job}.1"
+        record = exit_record(one, job)
+        taken = (record["ended_ms"] - record["started_ms"]) / 1000
+        durable = folder.joinpath("exit.json").stat().st_mtime - record["started_ms"] / 1000
+        wait_until(lambda: not one.live_monitors(), 120, "end of the monitor", interval=0.5)
+        log = folder / "log"
+        command = f"{peers.probe()} check {lines} < {log}" if log.exists() else f"zstd -dcq {folder}/log.zst | {peers.probe()} check {lines}"
+        checked = subprocess.run(command, shell=True, capture_output=True, text=True)
+    finally:
+        one.destroy()
+    rate = lines * 100 / taken / 1e6
+    complete = checked.returncode == 0
+    return row("log intake of one noisy job, nothing lost",
+               f"{rate:.0f} MB/s ({lines * 100 / durable / 1e6:.0f} MB/s until durable on disk), {checked.stdout.strip()}, "
+               f"{'complete' if complete else 'INCOMPLETE'}", "≥ 300 MB/s", rate >= 300 and complete)
 
 
 @figure
@@ -212,82 +257,97 @@ def hearthd_pids(one):
     return [one.process.pid] + [int(line.split()[0]) for line in children.splitlines() if line.split()[1] == "hearthd"]
 
 
+def hearthd_pss_kib(one):
+    return sum(map(pss_kib, hearthd_pids(one)))
+
+
+def wait_running(one, count, seconds=120):
+    wait_until(lambda: len(Client(one).call("GET", f"/api/jobs/alice?stage=RUNNING&limit={count}")) >= count, seconds,
+               f"{count} running jobs", interval=0.2)
+
+
 @figure
 def memory():
-    one = Server("[scheduler]\ncpus = 1000\nmemory = 1000G\n")
-    one.start()
+    """Both processes of hearthd; a job costs its monitor and what hearthd keeps about it (not the job's own pages)."""
+    one = new_server()
     try:
-        assert one.hearth("image", "import", peers.busybox_tar(), "busybox").returncode == 0
-        time.sleep(1)
-        idle = sum(map(pss_kib, hearthd_pids(one)))
-        count = 50
-        ids = [one.submit(["sleep", "1000"])["id"] for _ in range(count)]
-        for job in ids:
-            one.wait_job(job, ("RUNNING",))
-        time.sleep(1)
+        time.sleep(2)
+        idle = hearthd_pss_kib(one)
+        count, client = 100, Client(one)
+        for _ in range(count):
+            client.submit(["sleep", "1000"])
+        wait_running(one, count)
+        time.sleep(3)
         monitors = sum(map(pss_kib, one.live_monitors()))
-        per_job = (monitors + sum(map(pss_kib, hearthd_pids(one))) - idle) / count
+        per_job = (monitors + hearthd_pss_kib(one) - idle) / count
     finally:
         one.destroy()
     return row("memory (PSS): hearthd idle / per running job", f"{idle / 1024:.1f} MB / {per_job / 1024:.2f} MB", "≤ 12 MB / ≤ 1.5 MB",
                idle <= 12 * 1024 and per_job <= 1536)
 
 
+async def follow(one, job, results):
+    reader, writer = await asyncio.open_connection("127.0.0.1", one.port, limit=1 << 14)
+    writer.write(f"GET /api/jobs/alice/{job}/logs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {one.token}\r\n\r\n".encode())
+    seen, text = 0, b""
+    while data := await reader.read(1 << 14):
+        text = text[-16:] + data
+        seen += text.count(b'"data":"line ') - text[:16].count(b'"data":"line ')
+        if text.endswith(b"\r\n0\r\n\r\n"):
+            break
+    results.append(seen)
+    writer.close()
+
+
+async def follow_all(one, job, count):
+    """Answers lines seen by each, and the most memory that hearthd had while all were connected."""
+    results, tasks, most = [], [], 0
+    for _ in range(count):
+        tasks.append(asyncio.create_task(follow(one, job, results)))
+        if len(tasks) % 200 == 0:
+            await asyncio.sleep(0.02)
+    deadline = time.monotonic() + 60
+    while f"hearth_http_streams {count}\n" not in requests.get(one.endpoint + "/metrics").text:
+        assert time.monotonic() < deadline and not results, "not all followers at once"
+        await asyncio.sleep(0.2)
+    while not results:
+        most = max(most, hearthd_pss_kib(one))
+        await asyncio.sleep(0.5)
+    await asyncio.gather(*tasks)
+    return results, most
+
+
 @figure
 def followers():
+    """All follow before the first line is printed."""
     one = server()
     count, lines = 10000, 50
-    job = one.submit(["sh", "-c", f"sleep 25; for i in $(seq 1 {lines}); do echo line $i; usleep 50000; done"])["id"]
-    pids = hearthd_pids(one)
-    before = sum(map(pss_kib, pids))
-
-    async def follow(results):
-        reader, writer = await asyncio.open_connection("127.0.0.1", one.port, limit=1 << 16)
-        writer.write(f"GET /api/jobs/alice/{job}/logs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {one.token}\r\n\r\n".encode())
-        seen = 0
-        while True:
-            line = await reader.readline()
-            if not line or line == b"0\r\n":
-                break
-            if line.startswith(b"data: {") and b'"line ' in line:
-                seen += 1
-        results.append(seen)
-        writer.close()
-
-    async def all_of_them():
-        results, tasks = [], []
-        for _ in range(count):
-            tasks.append(asyncio.create_task(follow(results)))
-            if len(tasks) % 200 == 0:
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(8)
-        during = sum(map(pss_kib, pids))
-        await asyncio.gather(*tasks)
-        return results, during
-    results, during = asyncio.run(all_of_them())
+    script = f"sleep 20; for i in $(seq 1 {lines}); do echo line $i; usleep 50000; done"
+    job = one.submit(["sh", "-c", script], flavor="one")["id"]
+    one.wait_job(job, ("RUNNING",))
+    before = hearthd_pss_kib(one)
+    results, during = asyncio.run(follow_all(one, job, count))
     each = (during - before) / count
     lost = sum(1 for seen in results if seen != lines)
-    return row("10,000 followers of one log", f"{each:.1f} KB each, {lost} followers with a lost line", "≤ 16 KB each, no line lost",
-               each <= 16 and lost == 0)
+    return row("10,000 followers of one log", f"{each:.1f} KB each, {lost} of {len(results)} followers with a lost line",
+               "≤ 16 KB each, no line lost", each <= 16 and lost == 0 and len(results) == count)
 
 
 @figure
 def adoption():
-    one = Server("[scheduler]\ncpus = 1000\nmemory = 1000G\n")
-    one.config.write_text(one.config.read_text().replace("log_level = debug", "log_level = warning"))
-    one.start()
+    """From the start of hearthd until it speaks with the monitors of all 500."""
+    one, count = new_server(), 500
     try:
-        assert one.hearth("image", "import", peers.busybox_tar(), "busybox").returncode == 0
-        ids = [one.submit(["sleep", "1000"])["id"] for _ in range(500)]
-        for job in ids:
-            one.wait_job(job, ("RUNNING",), seconds=120)
+        client = Client(one)
+        ids = [client.submit(["sleep", "1000"]) for _ in range(count)]
+        wait_running(one, count)
+        time.sleep(3)
         one.kill9()
         start = time.perf_counter()
         one.start()
 
         def adopted():
-            text = requests.get(one.endpoint + "/metrics").text
-            return "hearth_attempts_adopted 500" in text
+            return f"hearth_attempts_heard {count}\n" in requests.get(one.endpoint + "/metrics").text
         wait_until(adopted, 20, "adoption of 500", interval=0.005)
         seconds = time.perf_counter() - start
         assert all(one.job(job)["status"]["stage"] == "RUNNING" for job in ids[::50])
@@ -299,31 +359,36 @@ def adoption():
 @figure
 def ps_command():
     one = server()
-    found = timed([HEARTH, "ps"], 50, one.environment())
-    return row("`hearth ps`, whole process", f"p50 {statistics.median(found) * 1000:.1f} ms", "≤ 10 ms", statistics.median(found) <= 0.010)
+    for _ in range(3):
+        one.submit(["sleep", "20"])
+    found = timed([HEARTH, "ps"], 100, one.environment())
+    return row("`hearth ps`, whole process", f"p50 {statistics.median(found) * 1000:.1f} ms, p99 {percentile(found, 0.99) * 1000:.1f} ms", "≤ 10 ms",
+               statistics.median(found) <= 0.010)
 
 
 @figure
 def million_jobs():
-    one = Server()
-    one.start()
+    one = new_server(image=False)
+    count = 1_000_000
     one.stop()
-    peers.fill_database(one.state / "hearth.db", 1_000_000)
-    shutil.chown(one.state / "hearth.db", "hearth", "hearth")
+    path = one.state / "db" / "hearth.db"
+    ids = peers.fill_database(path, count)
+    for file in path.parent.glob("hearth.db*"):
+        shutil.chown(file, "hearth", "hearth")
     one.start(60)
     try:
-        found = {"inspect": [], "first page": [], "label filter": []}
-        ids = [job["id"] for job in one.jobs()]
-        session = requests.Session()
-        session.headers["Authorization"] = f"Bearer {one.token}"
-        for n in range(200):
-            for name, path in (("inspect", f"/{ids[n % len(ids)]}"), ("first page", "?stage=RUNNING&stage=SCHEDULING"),
-                               ("label filter", f"?label=team%3Dt{n % 1000}&limit=10")):
+        client, chance = Client(one), random.Random(1)
+        paths = {"inspect": lambda: f"/{ids[chance.randrange(len(ids))]}", "first page of ps": lambda: "?stage=RUNNING&stage=SCHEDULING",
+                 "first page of ps -a": lambda: "", "label filter": lambda: f"?label=team%3Dt{chance.randrange(1000)}&limit=10"}
+        found = {name: [] for name in paths}
+        for _ in range(300):
+            for name, path in paths.items():
+                target = "/api/jobs/alice" + path()
                 start = time.perf_counter()
-                session.get(f"{one.endpoint}/api/jobs/alice{path}").raise_for_status()
-                found[name].append(time.perf_counter() - start)
+                client.call("GET", target)
+                found[name].append((time.perf_counter() - start) * 1000)
     finally:
         one.destroy()
-    worst = {name: percentile(values, 0.99) * 1000 for name, values in found.items()}
-    return row("1,000,000 finished jobs", ", ".join(f"{name} p99 {value:.1f} ms" for name, value in worst.items()), "p99 ≤ 10 ms",
+    worst = {name: percentile(values, 0.99) for name, values in found.items()}
+    return row("1,000,000 finished jobs", "p99: " + ", ".join(f"{name} {value:.1f} ms" for name, value in worst.items()), "p99 ≤ 10 ms",
                max(worst.values()) <= 10)

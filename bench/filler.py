@@ -3,29 +3,34 @@
 import json
 import time
 
+SPEC = {"dockerImage": "busybox", "command": ["true"], "arguments": [], "environment": {}, "arch": "amd64", "secrets": [], "volumes": []}
+INITIATOR = {"type": "user", "id": "0" * 24, "name": "alice"}
+
+# One job each 100 ms until now; each tenth failed; a thousand teams.
+STEPS = """
+CREATE TEMP TABLE made AS WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < :count)
+    SELECT n AS seq, :now - (:count - n) * 100 AS at, n % 10 = 0 AS failed FROM n;
+INSERT INTO jobs (seq, id, namespace, created_by, stage, created_ms, started_ms, finished_ms, updated_ms, failure_count, attempts,
+    timeout_s, flavor, message)
+    SELECT seq, printf('%08x%016x', at / 1000, seq), :namespace, :namespace, 2 + failed, at, at + 20, at + 80, at + 80, failed, 1,
+    1800, 'cpu-basic', CASE WHEN failed THEN 'Job failed with exit code: 1' END FROM made;
+INSERT INTO job_specs (job, spec, labels, initiator)
+    SELECT seq, :spec, printf('{"team":"t%d"}', seq % 1000), :initiator FROM made;
+INSERT INTO labels (namespace, key, value, job) SELECT :namespace, 'team', 't' || (seq % 1000), seq FROM made ORDER BY 3, 4 DESC;
+INSERT INTO attempts (job, number, slot, created_ms, started_ms, ended_ms, exit_code, outcome)
+    SELECT seq, 1, 0, at, at + 20, at + 80, failed, 'exited' FROM made;
+INSERT INTO events (job, kind, data, at_ms) SELECT seq, 'stage', '{"stage":"SCHEDULING"}', at FROM made;
+DROP TABLE made
+"""
+
 
 def fill(database, count):
-    namespace = database.execute("SELECT seq FROM accounts ORDER BY seq LIMIT 1").fetchone()[0]
-    now = int(time.time() * 1000)
-    spec = json.dumps({"dockerImage": "busybox", "command": ["true"], "arguments": [], "environment": {}, "arch": "amd64",
-                       "secrets": [], "volumes": []})
-    jobs, specs, labels, attempts, events = [], [], [], [], []
-    for n in range(count):
-        created = now - (count - n) * 100
-        stage = 2 if n % 10 else 3
-        message = None if stage == 2 else "Job failed with exit code: 1"
-        jobs.append((n + 1, f"{created // 1000:08x}{n:016x}", namespace, namespace, stage, created, created + 20, created + 80, created + 80,
-                     stage - 2, 1, 1800, "cpu-basic", message))
-        specs.append((n + 1, spec, json.dumps({"team": f"t{n % 1000}"}), json.dumps({"type": "user", "id": "0" * 24, "name": "alice"})))
-        labels.append((namespace, "team", f"t{n % 1000}", n + 1))
-        attempts.append((n + 1, 1, 0, created, created + 20, created + 80, stage - 2, "exited"))
-        events.append((n + 1, "created", "{}", created))
+    values = {"count": count, "now": int(time.time() * 1000), "spec": json.dumps(SPEC), "initiator": json.dumps(INITIATOR),
+              "namespace": database.execute("SELECT seq FROM accounts ORDER BY seq LIMIT 1").fetchone()[0]}
+    database.execute("PRAGMA synchronous = OFF")
+    database.execute("PRAGMA temp_store = MEMORY")
+    database.execute("PRAGMA cache_size = -500000")
     with database:
-        database.executemany("INSERT INTO jobs (seq, id, namespace, created_by, stage, created_ms, started_ms, finished_ms, updated_ms, "
-                             "failure_count, attempts, timeout_s, flavor, message) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", jobs)
-        database.executemany("INSERT INTO job_specs (job, spec, labels, initiator) VALUES (?,?,?,?)", specs)
-        database.executemany("INSERT INTO labels (namespace, key, value, job) VALUES (?,?,?,?)", labels)
-        database.executemany("INSERT INTO attempts (job, number, slot, created_ms, started_ms, ended_ms, exit_code, outcome) "
-                             "VALUES (?,?,?,?,?,?,?,?)", attempts)
-        database.executemany("INSERT INTO events (job, kind, data, at_ms) VALUES (?,?,?,?)", events)
+        for step in STEPS.split(";"):
+            database.execute(step, {name: value for name, value in values.items() if ":" + name in step})
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

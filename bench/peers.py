@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -15,14 +16,24 @@ from server import TOP, Server, wait_until
 _state = {}
 
 
+def probe():
+    """bench/probe.c, compiled for this run."""
+    if "probe" not in _state:
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="hearth-bench.", dir="/var/tmp"))
+        subprocess.run(["gcc", "-O2", "-static", "-o", folder / "probe", TOP / "bench" / "probe.c"], check=True)
+        _state["probe"] = folder / "probe"
+    return _state["probe"]
+
+
 def busybox_tar():
-    """As the fixture of the tests: a root file system with busybox only."""
+    """As the fixture of the tests, a root file system with busybox only, and the probe."""
     if "busybox" not in _state:
         base = pathlib.Path(tempfile.mkdtemp(prefix="hearth-bench.", dir="/var/tmp"))
         root = base / "rootfs"
         for name in ("bin", "etc", "tmp", "root"):
             (root / name).mkdir(parents=True)
         shutil.copy("/bin/busybox", root / "bin")
+        shutil.copy(probe(), root / "bin")
         for applet in subprocess.run(["/bin/busybox", "--list"], capture_output=True, text=True, check=True).stdout.split():
             if applet != "busybox":
                 (root / "bin" / applet).symlink_to("busybox")
@@ -53,7 +64,7 @@ def dockerd():
         subprocess.run(["docker", "run", "--rm", "busybox", "true"], env=env, check=True, capture_output=True)
         _state["docker"] = env
     except (AssertionError, subprocess.CalledProcessError) as error:
-        print(f"no docker peer: {getattr(error, 'stderr', error)}")
+        print(f"no docker peer: {getattr(error, 'stderr', error)}", file=sys.stderr)
     return _state["docker"]
 
 
@@ -69,6 +80,16 @@ def timed(command, times, env=None):
 def docker_run(times):
     env = dockerd()
     return timed(["docker", "run", "--rm", "busybox", "true"], times, env) if env else None
+
+
+def docker_first_instruction(times):
+    """Milliseconds from starting `docker run` to the first instruction of the probe."""
+    env, found = dockerd(), []
+    for _ in range(times if env else 0):
+        start = time.time_ns()
+        done = subprocess.run(["docker", "run", "--rm", "busybox", "/bin/probe", "start"], env=env, check=True, capture_output=True)
+        found.append((int(done.stdout) - start) / 1e6)
+    return found
 
 
 def podman_root():
@@ -94,9 +115,9 @@ def podman_run(times):
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode == 0:
                 return timed(command, times)
-        print(f"no podman peer: {done.stderr}")
+        print(f"no podman peer: {done.stderr}", file=sys.stderr)
     except subprocess.CalledProcessError as error:
-        print(f"no podman peer: {error.stderr}")
+        print(f"no podman peer: {error.stderr}", file=sys.stderr)
     return None
 
 
@@ -158,14 +179,14 @@ def compare_pull(row):
 
 
 def fill_database(path, count):
-    """Finished jobs straight into the tables, as hearthd would have left them."""
-    database = sqlite3.connect(path)
-    database.row_factory = sqlite3.Row
-    pattern = [dict(r) for r in database.execute("SELECT * FROM jobs LIMIT 1")]
-    assert not pattern, "the database has jobs already"
+    """Finished jobs straight into the tables, as hearthd would have left them; answers their ids."""
     from filler import fill  # bench/filler.py knows the schema
+    database = sqlite3.connect(path)
+    assert database.execute("SELECT count(*) FROM jobs").fetchone()[0] == 0, "the database has jobs already"
     fill(database, count)
+    ids = [row[0] for row in database.execute("SELECT id FROM jobs")]
     database.close()
+    return ids
 
 
 def clean_up():
@@ -180,5 +201,6 @@ def clean_up():
     if "podman" in _state:
         subprocess.run([*_state["podman_command"], "system", "reset", "--force"], capture_output=True)
         shutil.rmtree(_state["podman"], ignore_errors=True)
-    if "busybox" in _state:
-        shutil.rmtree(_state["busybox"].parent, ignore_errors=True)
+    for name in ("busybox", "probe"):
+        if name in _state:
+            shutil.rmtree(_state[name].parent, ignore_errors=True)

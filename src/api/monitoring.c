@@ -93,6 +93,9 @@ static void write_jobs(struct buffer *out, const struct api *api)
 	write_number(out, "hearth_jobs_running", "gauge", "Jobs in stage RUNNING.", counts.running);
 	write_number(out, "hearth_attempts_live", "gauge", "Attempts that hold resources.",
 	             counts.live_attempts);
+	write_number(out, "hearth_attempts_heard", "gauge",
+	             "Running attempts whose monitors speak with this process.",
+	             counts.heard_attempts);
 	write_number(out, "hearth_jobs_submitted_total", "counter",
 	             "Jobs accepted since the start.", counts.submitted_total);
 	write_help(out, ended, "counter", "Jobs ended since the start, by stage.");

@@ -51,12 +51,19 @@ static void active_set_counted(struct job_service *service, struct active_job *j
 	job->is_counted = is_counted;
 }
 
+void active_set_heard(struct job_service *service, struct active_job *job, bool is_heard)
+{
+	service->heard += is_heard - job->is_heard;
+	job->is_heard = is_heard;
+}
+
 void active_enqueue(struct job_service *service, struct active_job *job, int number)
 {
 	job->number = number;
 	job->is_live = false;
 	job->attempt_created_ms = job->attempt_started_ms = 0;
 	active_set_progress(job, NULL);
+	active_set_heard(service, job, false);
 	active_set_counted(service, job, true);
 	scheduler_enqueue(service->scheduler, &job->place, number > 1);
 }
@@ -81,6 +88,7 @@ void active_end(struct job_service *service, struct active_job *job)
 	if (job->place.is_holding)
 		scheduler_release(service->scheduler, &job->place);
 	active_set_counted(service, job, false);
+	active_set_heard(service, job, false);
 	job->is_live = false;
 	job->is_over = true;
 	noted_add(&service->over, job);

@@ -27,6 +27,7 @@ struct active_job {
 	bool is_canceled; /* its stage is terminal; only the end of the attempt is waited for */
 	bool is_over;	  /* leaves the table after the commit */
 	bool is_counted;  /* in its namespace's count of queued jobs */
+	bool is_heard;	  /* its monitor has spoken to this process */
 	struct active_job *next_noted;
 };
 
@@ -55,7 +56,7 @@ struct job_service {
 	struct id_list canceled;	/* with an attempt that the backend is to end */
 	struct id_list touched;		/* their watchers are to be told */
 	bool is_commit_awaited, is_pass_deferred;
-	int64_t submitted_total, ended_total[STAGE_COUNT];
+	int64_t submitted_total, ended_total[STAGE_COUNT], heard;
 };
 
 struct active_job *active_new(struct job_service *service, const char *id, const char *namespace_id,
@@ -66,6 +67,7 @@ void active_enqueue(struct job_service *service, struct active_job *job, int num
 /* The scheduler has chosen it. */
 void active_leave_queue(struct job_service *service, struct active_job *job);
 void active_set_progress(struct active_job *job, const char *message); /* NULL: none */
+void active_set_heard(struct job_service *service, struct active_job *job, bool is_heard);
 /* Nothing of it waits or lives any more. */
 void active_end(struct job_service *service, struct active_job *job);
 int64_t active_count_queued(const struct job_service *service, const char *namespace_id);

@@ -193,7 +193,10 @@ static void attempt_on_running(void *arg, const char *id, int number, int64_t st
 	struct active_job *job = attempt_find(service, id, number);
 	struct job_record record autojob = {0};
 
-	if (!job || job->attempt_started_ms || !jobs_find(service->db, id, &record))
+	if (!job)
+		return;
+	active_set_heard(service, job, true);
+	if (job->attempt_started_ms || !jobs_find(service->db, id, &record))
 		return;
 	attempt_set_running(service, job, &record, started_ms > 0 ? started_ms : clock_now_ms());
 }

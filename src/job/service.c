@@ -216,6 +216,7 @@ void job_service_counts(const struct job_service *service, struct job_service_co
 	        .running = jobs_count(service->db,
 	                              &(struct jobs_query){.stage_mask = 1u << STAGE_RUNNING}),
 	        .live_attempts = usage.holding,
+	        .heard_attempts = service->heard,
 	        .submitted_total = service->submitted_total,
 	        .cpu_millis_used = usage.cpu_millis,
 	        .memory_bytes_used = usage.memory_bytes,

@@ -73,6 +73,7 @@ const char *job_status_message(struct job_service *service, const struct job_rec
 /* Counts for /metrics and the tests. */
 struct job_service_counts {
 	int64_t queued, running, live_attempts, submitted_total, ended_total[STAGE_COUNT];
+	int64_t heard_attempts; /* whose monitors have spoken to this process */
 	int64_t cpu_millis_used, memory_bytes_used;
 };
 void job_service_counts(const struct job_service *service, struct job_service_counts *ret);
