@@ -3,8 +3,11 @@
 import fcntl
 import os
 import pathlib
+import pty
 import shutil
+import struct
 import subprocess
+import termios
 
 CACHE = pathlib.Path(__file__).resolve().parents[2] / ".cache" / "clients"
 # "newest" is what PyPI gives today; the others are the oldest of each change that a server notices.
@@ -30,6 +33,24 @@ def hf(version):
             subprocess.run([folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "-c", constraints, wish], check=True)
             (folder / "complete").touch()
     return program
+
+
+def on_terminal(command, environment, columns=200):
+    """What a program prints on a terminal so and so wide; it has to succeed."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 50, columns, 0, 0))
+    process = subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    text = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            text += chunk
+    except OSError:  # EIO: the last one closed it
+        pass
+    finally:
+        os.close(ours)
+    assert process.wait(60) == 0, text.decode(errors="replace")
+    return text.decode(errors="replace")
 
 
 def python(version):
