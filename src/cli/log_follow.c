@@ -247,6 +247,8 @@ int log_follow(struct hub *hub, const char *space, const char *id,
 		*ret_job = f.job;
 	else
 		json_decref(f.job);
+	if (options->ret_seen)
+		*options->ret_seen = f.seen;
 	*ret_interrupted = terminal_interrupted();
 	return *ret_interrupted ? 0 : rc;
 }

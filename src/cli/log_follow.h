@@ -18,6 +18,7 @@ struct log_follow_options {
 	bool is_plain;     /* without colour codes (agent mode) */
 	bool tells_status; /* show why no line has come yet on the terminal's status line */
 	int64_t tail;      /* -1: from the beginning */
+	int64_t *ret_seen; /* how many events came; NULL: not of interest */
 };
 
 /* *ret_interrupted: Ctrl-C ended it. *ret_job, when following to the end: the job in its last

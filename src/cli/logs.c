@@ -4,10 +4,28 @@
 
 #include "base/cleanup.h"
 #include "cli/job_command.h"
+#include "cli/job_view.h"
 #include "cli/log_follow.h"
 #include "cli/terminal.h"
 
+#include <string.h>
 #include <unistd.h>
+
+/* An empty log has a reason. */
+static void tell_why_empty(const struct invocation *in, const struct job_command *job)
+{
+	autofree char *path = hub_path("/api/jobs/%s/%s", job->space, job->ref.id);
+	autofree char *ref = job_command_ref(job);
+	autojson json_t *object = NULL;
+	struct error ignored = ERROR_INIT;
+
+	if (hub_ask(job->hub, "GET", path, NULL, &object, &ignored) < 0 ||
+	    strcmp(job_view_stage(object), "SCHEDULING") != 0)
+		return;
+	const char *message = job_view_message(object);
+	output_hint(&in->out, "The job has not begun (%s). `hearth logs -f %s` follows it.",
+	            message ? message : "it waits", ref);
+}
 
 int logs_command(struct invocation *in)
 {
@@ -15,11 +33,13 @@ int logs_command(struct invocation *in)
 	struct job_command job = {0};
 	enum output_mode mode = in->out.mode;
 	bool interrupted = false;
+	int64_t seen = 0;
 	struct log_follow_options options = {
 	        .follow = options_flag(&in->options, "follow"),
 	        .is_silent = mode == OUTPUT_JSON || mode == OUTPUT_QUIET,
 	        .is_plain = mode == OUTPUT_AGENT,
 	        .tail = options_integer(&in->options, "tail", -1),
+	        .ret_seen = &seen,
 	};
 	options.tells_status = options.follow && mode == OUTPUT_HUMAN && terminal_is(STDERR_FILENO);
 	if (options_flag(&in->options, "tail") && options.tail < 0)
@@ -28,6 +48,8 @@ int logs_command(struct invocation *in)
 		return output_fail(&err);
 	terminal_catch_interrupt();
 	int rc = log_follow(job.hub, job.space, job.ref.id, &options, NULL, &interrupted, &err);
+	if (rc == 0 && !options.follow && seen == 0)
+		tell_why_empty(in, &job);
 	autofree char *ref = job_command_ref(&job);
 	if (rc == 0 && options.follow && !interrupted)
 		output_hint(&in->out,

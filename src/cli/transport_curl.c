@@ -195,6 +195,11 @@ static bool turn(struct curl_stream *s, int timeout_ms)
 
 static int no_answer(const struct curl_transport *t, const struct curl_stream *s, struct error *err)
 {
+	if (strstr(s->reason, "wrong version number"))
+		return fail(err, E_UNAVAILABLE,
+		            "Cannot reach %s: the server there does not speak HTTPS; try "
+		            "http:// in HF_ENDPOINT",
+		            t->url);
 	return fail(err, E_UNAVAILABLE, "Cannot reach %s: %s", t->url,
 	            *s->reason ? s->reason : lib.easy_strerror(s->result));
 }

@@ -150,6 +150,12 @@ int command_check(int root_fd, const char *command, const json_t *env, const cha
 		return 0;
 	if (!path && strchr(command, '/'))
 		return fail(err, E_INVALID, "Command not found: %.300s", command);
+	if (!path && strchr(command, ' '))
+		return fail(err, E_INVALID,
+		            "Command not found: \"%.200s\" is one word with spaces in it; give the "
+		            "command and its arguments as words of their own, or to a shell: sh -c "
+		            "'...'",
+		            command);
 	if (!path)
 		return fail(err, E_INVALID, "Command not found: %.200s (PATH is %.200s)", command,
 		            search);

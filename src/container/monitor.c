@@ -24,10 +24,12 @@
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #define REMOVE_CGROUP_MS 5000
 #define RECORD_TRIES 600 /* one per second */
+#define ROOM_MIN (16ULL * 1024 * 1024)
 
 static void cancel(void *arg)
 {
@@ -208,6 +210,20 @@ static void describe(const struct monitor *m, int64_t ended_us, struct exit_reco
 		               quantity_format_bytes(m->spec.storage_bytes, limit));
 }
 
+/* A job that has filled the disk must not keep its own end from being written: nothing of it is
+ * alive any more, so its files may go first. */
+static void make_room(const struct monitor *m)
+{
+	struct error err = ERROR_INIT;
+	struct statvfs fs;
+
+	if (fstatvfs(m->attempt_fd, &fs) == 0 && fs.f_bavail * fs.f_frsize >= ROOM_MIN)
+		return;
+	(void)umount2(STAGE_ROOT, MNT_DETACH);
+	if (overlay_remove(m->attempt_fd, &err))
+		log_warning("%s", err.text);
+}
+
 /* No room on the disk, most likely: worth waiting for, unless the folder itself is gone. */
 static bool write_record(const struct monitor *m, const struct exit_record *record)
 {
@@ -242,6 +258,7 @@ static void conclude(struct monitor *m, const struct error *failure)
 		describe(m, ended_us, &record);
 	}
 	sampler_free(m->sampler);
+	make_room(m);
 	if (m->log) {
 		if (log_writer_finish(m->log, &err))
 			log_error("the log is not complete: %s", err.text);

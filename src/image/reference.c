@@ -121,7 +121,7 @@ static int reference_check_text(const char *text, const char *shown, struct erro
 	if (text[0] == '-')
 		return fail(err, E_INVALID,
 		            "Invalid image '%s': it looks like an option; put options before the "
-		            "image",
+		            "image, and see --help for those that there are",
 		            shown);
 	if (strlen(text) >= REFERENCE_MAX)
 		return fail(err, E_INVALID, "Invalid image '%s…': longer than %d characters", shown,

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "server/claims.h"
 #include "server/options.h"
 #include "server/preflight.h"
 #include "server/serve.h"
@@ -37,8 +38,8 @@ static int run(struct configuration *c, const struct options *options, struct er
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (preflight_check(c, err) < 0 ||
 	    state_dir_lock(c->state_dir, &state_fd, &lock_fd, err) < 0 ||
-	    spawner_prepare(c, err) < 0 || sockets_open(c, &sockets, err) < 0 ||
-	    spawner_split(c, &link_fd, err) < 0)
+	    sockets_open(c, &sockets, err) < 0 || claims_take(c, err) < 0 ||
+	    spawner_prepare(c, err) < 0 || spawner_split(c, &link_fd, err) < 0)
 		return -1;
 	preflight_check_unprivileged();
 	if (state_dir_check_reach(c->state_dir, err) < 0)

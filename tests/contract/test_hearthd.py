@@ -78,6 +78,15 @@ def test_a_state_folder_that_the_http_process_cannot_enter(tmp_path):
     assert re.search(r"the user hearth, .* cannot enter /\S+; open it with: chmod a\+x /", result.stderr)
 
 
+def test_two_servers_do_not_share_a_network(server, tmp_path):
+    os.chmod(tmp_path, 0o755)
+    for key, value in (("bridge", server.bridge), ("subnet", f"10.{int(server.bridge[6:-1]) + 20}.0.0/16")):
+        result = run("--state-dir", tmp_path / key, "--listen", f"127.0.0.1:{free_port()}", "--set", "network.bridge=hearth-other",
+                     "--set", "network.subnet=10.19.0.0/16", "--set", f"network.{key}={value}")
+        assert result.returncode != 0 and "HF_TOKEN" not in result.stdout
+        assert f"another hearthd on this machine uses network.{key} {value}" in result.stderr
+
+
 def test_a_relative_state_folder():
     """Monitors have another working directory: the path must not depend on it."""
     server = Server()

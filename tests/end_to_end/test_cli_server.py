@@ -37,6 +37,22 @@ def test_run_shows_the_log_and_exits_like_the_command(hearth):
     assert "Job timeout" in done.stderr
 
 
+def test_mistakes_are_answered_with_what_would_be_right(hearth, env, server):
+    done = hearth("run", "--flavor", "tiny", "busybox", "echo hello", check=1)
+    assert '"echo hello" is one word with spaces in it' in done.stderr
+    env["HF_ENDPOINT"] = server.endpoint.replace("http:", "https:")
+    assert "does not speak HTTPS; try http:// in HF_ENDPOINT" in hearth("ps", check=1).stderr
+
+
+def test_the_log_of_a_waiting_job_says_why_it_is_empty(hearth):
+    running = hearth("run", "-d", "-q", "--flavor", "whole", "busybox", "sleep", "60").stdout.strip()
+    waiting = hearth("run", "-d", "-q", "--flavor", "whole", "busybox", "true").stdout.strip()
+    done = hearth("logs", waiting)
+    assert done.stdout == "" and "Hint: The job has not begun (Waiting" in done.stderr and f"hearth logs -f {waiting}" in done.stderr
+    for job in (waiting, running):
+        hearth("cancel", job)
+
+
 def test_the_life_of_a_detached_job(hearth):
     job = hearth("run", "-d", "-q", "--flavor", "tiny", "-l", "team=ml", "busybox", "sh", "-c", "echo one; sleep 60").stdout.strip()
     wait_until(lambda: "one" in hearth("logs", job).stdout, what="first line")

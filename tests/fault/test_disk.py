@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A disk that is full: jobs end with a reason, and the server goes on when there is room again."""
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from server import Server, wait_until
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+
+
+@pytest.fixture
+def small(tmp_path, busybox_tar):
+    """A server whose state folder is a file system of 48 MiB."""
+    server = Server()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48M,mode=755", "tmpfs", server.state], check=True)
+    try:
+        server.start()
+        done = server.hearth("image", "import", busybox_tar, "busybox")
+        assert done.returncode == 0, done.stderr
+        yield server
+    finally:
+        server.destroy()
+        subprocess.run(["umount", "-l", server.state], check=True)
+        server.state.rmdir()
+
+
+def test_a_job_that_fills_the_disk_ends_with_its_own_exit_code(small):
+    """Its files are what fills the disk: they must not keep its end from being written."""
+    job = small.submit(["sh", "-c", "dd if=/dev/zero of=/x bs=1M || exit 9"])
+    ended = small.wait_job(job["id"], seconds=30)
+    assert ended["status"]["message"] == "Job failed with exit code: 9"
+    assert any("No space left on device" in line for line in small.log_lines(job["id"]))
+    assert small.wait_job(small.submit(["true"])["id"])["status"]["stage"] == "COMPLETED"
+
+
+def test_a_job_goes_on_when_there_is_room_again(small):
+    """Full by somebody else: the log waits, nothing is lost."""
+    job = small.submit(["sh", "-c", "until [ -e /dev/shm/go ]; do sleep 0.1; [ $((i=i+1)) -gt 30 ] && break; done; echo end; exit 3"])
+    small.wait_job(job["id"], ("RUNNING",))
+    filler = small.state / "filler"
+    with open(filler, "wb") as f:
+        try:
+            while True:
+                f.write(bytes(65536))
+                f.flush()
+        except OSError:
+            pass
+    wait_until(lambda: "exit.json: cannot write" in small.log_text(), 30, "the monitor's complaint")
+    filler.unlink(missing_ok=True)
+    if small.process.poll() is not None:
+        small.start()
+    ended = small.wait_job(job["id"], seconds=30)
+    assert ended["status"]["message"] == "Job failed with exit code: 3"
+    assert small.log_lines(job["id"]) == ["end"]
