@@ -195,7 +195,8 @@ static int layer_work_check(const struct layer_set *set, const struct layer_work
 static int layer_work_reap_fetcher(struct layer_work *work, bool *ret_is_reader_gone,
                                    struct error *err)
 {
-	struct layer_fetch_result result = {.code = E_INTERNAL, .text = "Pulling a layer stopped"};
+	struct layer_fetch_result result = {
+	        .code = E_INTERNAL, .text = "Fetching a layer of the image stopped unexpectedly"};
 	ssize_t n;
 
 	*ret_is_reader_gone = false;

@@ -47,6 +47,7 @@ struct image_pull {
 	struct image_wait *waits;
 	json_t *stale; /* serves when the registry does not answer; NULL: none */
 	char message[128];
+	bool is_repeated; /* after a failure of ours */
 };
 
 struct image_run {

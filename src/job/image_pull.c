@@ -62,6 +62,25 @@ static void pull_fail(struct image_pull *pull, const struct error *err)
 	json_decref(stale);
 }
 
+static int pull_start(struct image_pull *pull, struct error *err);
+
+/* hearth-pull was killed, or broke: no fault of the image, and layers that are complete stay in the
+ * store, so that one more time costs little. */
+static void pull_fail_or_repeat(struct image_pull *pull, const struct error *err)
+{
+	struct error again_err = ERROR_INIT;
+	if (err->code != E_INTERNAL || pull->is_repeated) {
+		pull_fail(pull, err);
+		return;
+	}
+	log_warning("image %s: pulling it once more: %s", pull->reference, err->text);
+	pull->is_repeated = true;
+	child_channel_free(pull->channel);
+	pull->channel = NULL;
+	if (pull_start(pull, &again_err) < 0)
+		pull_fail(pull, &again_err);
+}
+
 static void format_progress(const json_t *message, char *text, size_t size)
 {
 	int64_t done = json_get_int(message, "bytes_done", 0);
@@ -113,7 +132,7 @@ static void on_message(void *arg, const json_t *message)
 		struct error err = ERROR_INIT;
 		fail(&err, error_code_by_name(json_get_text(message, "code", "internal")), "%s",
 		     json_get_text(message, "text", "the image could not be pulled"));
-		pull_fail(pull, &err);
+		pull_fail_or_repeat(pull, &err);
 	}
 }
 
@@ -123,7 +142,7 @@ static void on_closed(void *arg)
 	struct error err = ERROR_INIT;
 	fail(&err, E_INTERNAL, "Image %s could not be pulled: hearth-pull ended unexpectedly",
 	     pull->reference);
-	pull_fail(pull, &err);
+	pull_fail_or_repeat(pull, &err);
 }
 
 static int pull_start(struct image_pull *pull, struct error *err)
