@@ -86,7 +86,7 @@ def test_detached_ps_logs_inspect_cancel(hf, python_server, version):
     assert job in hf("jobs", "ps", terminal=True)
     assert job in hf("jobs", "ps", "-a", terminal=True)
     if at_least(version, "1.13"):  # older ones ask for the size of a terminal that there must be
-        assert job in hf("jobs", "ps").stdout
+        assert job[:8] in hf("jobs", "ps").stdout
     time.sleep(0.5)
     if at_least(version, "1.21"):
         assert "up" in hf("jobs", "logs", job).stdout
@@ -127,12 +127,13 @@ def test_labels_and_filters(hf, python_server, version):
     need(version, "1.21")
     name = f"n{time.time_ns()}"
     job = started_id(hf("jobs", "run", "-d", "-l", "env=prod", IMAGE, "true").stdout)
-    done = hf("jobs", "labels", job, "--name", name)
+    name_option = ["--name", name] if version == "newest" else ["-l", f"name={name}", "-l", "env=prod"]
+    done = hf("jobs", "labels", job, *name_option)
     assert done.returncode == 0, done.stderr
     assert python_server.job(job)["labels"]["name"] == name
     assert python_server.job(job)["labels"]["env"] == "prod"
-    assert job in hf("jobs", "ps", "-a", "-l", f"name={name}", "-l", "env=prod").stdout
-    assert job not in hf("jobs", "ps", "-a", "-l", f"name={name}", "-l", "env=test").stdout
+    assert job in hf("jobs", "ps", "-a", "-q", "-l", f"name={name}", "-l", "env=prod").stdout
+    assert job not in hf("jobs", "ps", "-a", "-q", "-l", f"name={name}", "-l", "env=test").stdout
 
 
 def test_hardware(hf, version):
@@ -145,20 +146,20 @@ def test_hardware(hf, version):
 def test_stats_of_a_running_job(hf, python_server):
     job = python_server.submit(["python", "-c", "import time; time.sleep(6)"], IMAGE, flavor="small")["id"]
     python_server.wait_job(job, ("RUNNING",))
-    done = hf("jobs", "stats", job)
-    assert done.returncode == 0, done.stderr
-    assert "256.0MB" in done.stdout or "268.4MB" in done.stdout, done.stdout
+    shown = hf("jobs", "stats", job, terminal=True)
+    assert "256.0MB" in shown or "268.4MB" in shown, shown
 
 
 def test_the_sentence_of_the_server_reaches_the_user(hf, python_server):
-    done = hf("jobs", "run", "--flavor", "no-such-flavor", IMAGE, "true")
-    assert done.returncode == 1
-    assert "flavor" in done.stderr and "cpu-basic" in done.stderr
+    done = hf("jobs", "run", "--flavor", "a100-large", IMAGE, "true")  # a name that old clients know, so that they send it
+    assert done.returncode == 1, done
+    assert "flavor" in done.stdout + done.stderr and "cpu-basic" in done.stdout + done.stderr
 
 
 def test_an_option_that_became_the_image(hf, version):
     need(version, "1.21")
-    done = hf("jobs", "run", "--format", "json", IMAGE, "true")
+    option = "--no-such" if version == "newest" else "--format"  # the newest one knows --format
+    done = hf("jobs", "run", option, "json", IMAGE, "true")
     assert done.returncode == 1
     assert "looks like an option" in done.stderr
 
@@ -166,5 +167,5 @@ def test_an_option_that_became_the_image(hf, version):
 def test_what_is_not_built_yet_says_so(hf, version):
     for words in (["jobs", "scheduled", "run", "@hourly", IMAGE, "true"], ["jobs", "scheduled", "ps"]):
         done = hf(*words)
-        assert done.returncode != 0
+        assert done.returncode != 0 or version == "1.3"  # which prints it, and ends with 0
         assert "not built yet" in done.stdout + done.stderr
