@@ -2,7 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all demo check check-fast asan fuzz bench install clean lint packages
+.PHONY: all demo check check-fast asan fuzz bench install clean lint vm-check packages
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -45,6 +45,9 @@ bench: ## the published figures, as a table
 
 install: all
 	meson install -C $(BUILD)
+
+vm-check: all ## real jobs on Debian's own kernel and cgroup v2, in an emulated machine
+	@tests/vm/run $(BUILD)
 
 clean:
 	rm -rf build build-asan build-fuzz
