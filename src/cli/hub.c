@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 #include <strings.h>
 
 struct hub {
@@ -61,6 +62,18 @@ struct hub *hub_open_socket(const char *path)
 		path = environment("HEARTH_SOCKET");
 	hub->transport = transport_open_unix(path ? path : HUB_DEFAULT_SOCKET);
 	return hub;
+}
+
+int hub_open_images(const char *token, struct hub **ret, struct error *err)
+{
+	const char *socket = environment("HEARTH_SOCKET"), *origin;
+	autofree char *found = token_file_find(token, &origin);
+
+	if (found || environment("HF_ENDPOINT") ||
+	    access(socket ? socket : HUB_DEFAULT_SOCKET, W_OK) < 0)
+		return hub_open(token, ret, err);
+	*ret = hub_open_socket(socket);
+	return 0;
 }
 
 void hub_free(struct hub *hub)

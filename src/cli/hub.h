@@ -18,6 +18,9 @@ struct hub;
 
 /* `token` is what --token said; NULL: HF_TOKEN, else the token file. */
 int hub_open(const char *token, struct hub **ret, struct error *err);
+/* For the image store: as hub_open(), but one who names neither a server nor a token and may use the
+ * server's own socket (root on its machine, as with sudo) talks to that. */
+int hub_open_images(const char *token, struct hub **ret, struct error *err);
 /* The server's own socket, for `admin`. `path` NULL: HEARTH_SOCKET, else the usual place. */
 struct hub *hub_open_socket(const char *path);
 void hub_free(struct hub *hub);

@@ -16,7 +16,7 @@ static int ask(struct invocation *in, const char *method, const char *path, cons
 {
 	struct error err = ERROR_INIT;
 	struct hub *hub;
-	if (hub_open(options_text(&in->options, "token"), &hub, &err) < 0)
+	if (hub_open_images(options_text(&in->options, "token"), &hub, &err) < 0)
 		return output_fail(&err);
 	int rc = hub_ask(hub, method, path, body, ret, &err);
 	hub_free(hub);
@@ -140,7 +140,7 @@ int image_import_command(struct invocation *in)
 	autojson json_t *image = NULL;
 	int rc = input_file_open(in->options.arguments[0], &fd, &err);
 	if (rc == 0)
-		rc = hub_open(options_text(&in->options, "token"), &hub, &err);
+		rc = hub_open_images(options_text(&in->options, "token"), &hub, &err);
 	if (rc == 0)
 		rc = send_archive(in, hub, fd, &image, &err);
 	hub_free(hub);

@@ -90,7 +90,7 @@ static int pull_one(struct pull *pull, struct error *err)
 	struct transport_stream *stream;
 	if (arch)
 		(void)json_object_set_new(body, "architecture", json_string(arch));
-	if (hub_open(options_text(options, "token"), &hub, err) < 0)
+	if (hub_open_images(options_text(options, "token"), &hub, err) < 0)
 		return -1;
 	int rc = hub_stream(hub, "POST", "/api/images/pull", body, -1, &stream, err);
 	if (rc == 0) {

@@ -115,6 +115,16 @@ def test_images(hearth, env, busybox_tar):
     assert "127.0.0.1:9" in hearth("image", "pull", "127.0.0.1:9/x:y", check=1).stderr
 
 
+def test_root_on_the_server_needs_no_token_for_images(hearth, env, busybox_tar):
+    """sudo drops HF_TOKEN and HF_ENDPOINT."""
+    for name in ("HF_TOKEN", "HF_ENDPOINT"):
+        del env[name]
+    hearth("image", "import", str(busybox_tar), "roots:1")
+    assert "docker.io/library/roots:1" in hearth("image", "ls", "-q").stdout.split()
+    hearth("image", "rm", "roots:1")
+    assert "127.0.0.1:9" in hearth("image", "pull", "127.0.0.1:9/x:y", check=1).stderr
+
+
 def test_ps_is_quick(hearth, env):
     """The whole process; the published figure is made by bench/ on a quiet machine."""
     times = []
