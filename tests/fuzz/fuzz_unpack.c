@@ -16,18 +16,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FUZZ_BYTES_MAX (1024 * 1024)
 
+static char fuzz_folder[] = "/dev/shm/hearth-fuzz.XXXXXX";
+
+static void fuzz_remove_folder(void)
+{
+	struct error err = ERROR_INIT;
+
+	(void)file_remove_tree(AT_FDCWD, fuzz_folder, &err);
+}
+
 /* <folder>/target is unpacked into; <folder>/sentinel must stay, alone beside it. */
 static int fuzz_open_folder(void)
 {
 	static int folder_fd = -1;
 
 	if (folder_fd < 0) {
-		char path[] = "/dev/shm/hearth-fuzz.XXXXXX";
 		int fd;
 
-		if (!mkdtemp(path))
+		if (!mkdtemp(fuzz_folder) || atexit(fuzz_remove_folder) != 0)
 			abort();
-		folder_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		folder_fd = open(fuzz_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		fd = openat(folder_fd, "sentinel", O_WRONLY | O_CREAT | O_CLOEXEC, 0400);
 		if (folder_fd < 0 || fd < 0 || write(fd, "x", 1) != 1)
 			abort();
