@@ -147,10 +147,36 @@ static int check_choice(const struct setting *setting, const char *text, struct 
 	                        : 0;
 }
 
+/* A value must survive effective.ini: see print_text() and what inih takes for a comment. */
+static int check_text(const struct setting *setting, const char *text, struct error *err)
+{
+	size_t piece = 0;
+	char before = ',', before_blanks = '\0';
+	for (const char *p = text; *p; p++) {
+		bool is_blank = *p == ' ' || *p == '\t';
+		if (((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f)
+			return fail(err, E_INVALID, "%s: a control character is not allowed",
+			            setting->key);
+		if ((*p == ';' && strchr(", \t", before)) || (*p == '#' && before_blanks == ','))
+			return fail(err, E_INVALID, "%s: \"%c\" begins a comment where it stands",
+			            setting->key, *p);
+		piece = *p == ',' ? 0 : piece + 1;
+		if (piece >= CONFIGURATION_LINE_MAX)
+			return fail(err, E_INVALID, "%s: longer than %d bytes without a comma",
+			            setting->key, CONFIGURATION_LINE_MAX - 1);
+		before = *p;
+		if (!is_blank)
+			before_blanks = *p;
+	}
+	return 0;
+}
+
 static int set_value(const struct setting *setting, void *object, const char *text,
                      struct error *err)
 {
 	void *place = (char *)object + setting->offset;
+	if (check_text(setting, text, err) < 0)
+		return -1;
 	if (setting->type == SETTING_TEXT) {
 		if (check_choice(setting, text, err) < 0)
 			return -1;

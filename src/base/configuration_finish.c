@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GIB (1024LL * 1024 * 1024)
@@ -110,8 +111,9 @@ static int check_subnet(const char *subnet, struct error *err)
 	size_t len = subnet ? strcspn(subnet, "/") : 0;
 	autofree char *address = xstrndup(subnet ? subnet : "", len);
 	struct in_addr parsed;
-	int bits = subnet && subnet[len] ? atoi(subnet + len + 1) : 0;
-	if (inet_pton(AF_INET, address, &parsed) != 1 || bits < 8 || bits > 30)
+	char *end = NULL;
+	long bits = subnet && subnet[len] ? strtol(subnet + len + 1, &end, 10) : 0;
+	if (inet_pton(AF_INET, address, &parsed) != 1 || bits < 8 || bits > 30 || *end)
 		return fail(
 		        err, E_INVALID,
 		        "[network] subnet: \"%.60s\" is not an IPv4 network such as 10.213.0.0/16",
@@ -159,7 +161,7 @@ int configuration_finish(struct configuration *c, struct error *err)
 	if (c->default_timeout_s > c->max_timeout_s)
 		return fail(err, E_INVALID,
 		            "[jobs] default_timeout must not be longer than max_timeout");
-	if (c->first_id + c->max_running * IDS_PER_JOB > LAST_ID)
+	if (c->first_id > LAST_ID || c->max_running > (LAST_ID - c->first_id) / IDS_PER_JOB)
 		return fail(
 		        err, E_INVALID,
 		        "[container] first_id: there is no room for max_running = %lld ranges of "

@@ -5,8 +5,6 @@
 #include <ctype.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES 150
-
 static int print_scaled(struct buffer *ret, int64_t value, int64_t step, const char *const *names)
 {
 	size_t i = 0;
@@ -33,8 +31,8 @@ static int print_seconds(struct buffer *ret, int64_t value)
 /* A long comma-separated text goes on in indented lines (configuration_file.c). */
 static int print_text(struct buffer *ret, const char *text)
 {
-	while (strlen(text) > LINE_MAX_BYTES) {
-		size_t cut = LINE_MAX_BYTES;
+	while (strlen(text) > CONFIGURATION_LINE_MAX) {
+		size_t cut = CONFIGURATION_LINE_MAX;
 		while (cut > 0 && text[cut - 1] != ',')
 			cut--;
 		if (cut == 0)

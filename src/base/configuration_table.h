@@ -28,6 +28,9 @@ struct setting {
 	const char *help;     /* one sentence or two for the manual */
 };
 
+/* A printed value goes on in the next line by then (inih reads lines of at most 199 bytes). */
+#define CONFIGURATION_LINE_MAX 160
+
 /* Ends with a row without section. Rows of one section stand together. */
 extern const struct setting configuration_table[];
 

@@ -91,6 +91,41 @@ static void flavors_by_size_of_the_machine(void **state)
 	configuration_free(small);
 }
 
+/* What effective.ini could not carry to monitors and pulls is refused, from the command line too.
+ */
+static void values_survive_printing(void **state)
+{
+	static const struct {
+		const char *value, *sentence;
+	} bad[] = {
+	        {"a\nb", "no_proxy: a control character is not allowed"},
+	        {"a ;b", "no_proxy: \";\" begins a comment where it stands"},
+	        {";b", "no_proxy: \";\" begins a comment where it stands"},
+	        {"a, #b", "no_proxy: \"#\" begins a comment where it stands"},
+	};
+	struct configuration *c = configuration_new();
+	struct error err = ERROR_INIT;
+	autofree char *fits = xasprintf("%0159d,%0159d,b;c#d", 1, 2);
+	autofree char *longer = xasprintf("a,%0160d", 1);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(
+		        configuration_set(c, "container", "no_proxy", bad[i].value, "--set", &err),
+		        -1);
+		assert_non_null(strstr(err.text, bad[i].sentence));
+	}
+	assert_int_equal(configuration_set(c, "container", "no_proxy", longer, "--set", &err), -1);
+	assert_non_null(strstr(err.text, "longer than 159 bytes without a comma"));
+	assert_int_equal(configuration_set(c, "container", "no_proxy", fits, "--set", &err), 0);
+	assert_int_equal(configuration_finish(c, &err), 0);
+	autobuffer struct buffer text = BUFFER_INIT(1 << 20);
+	assert_int_equal(configuration_print(c, false, &text), 0);
+	struct configuration *again = configuration_new();
+	assert_int_equal(read_text(again, buffer_text(&text), &err), 0);
+	assert_string_equal(again->no_proxy, fits);
+	configuration_free(again);
+	configuration_free(c);
+}
+
 static void errors_name_the_place(void **state)
 {
 	check_refused("[jobs]\n\n# c\ntimeout = 5m\n", "4",
@@ -119,6 +154,8 @@ static void errors_name_the_place(void **state)
 	              "could never run");
 	check_refused("[flavor half]\nvcpu = 1\n", "", "[flavor half]: memory is missing");
 	check_refused("[network]\nsubnet = 10.0.0.0\n", "", "subnet");
+	check_refused("[network]\nsubnet = 10.0.0.0/16x\n", "", "subnet");
+	check_refused("[scheduler]\nmax_running = 9223372036854775807\n", "", "first_id");
 	check_refused("[server]\npublic_url = hearth.example\n", "", "must begin with http");
 	check_refused("[container]\nfirst_id = 4294000000\n", "", "first_id");
 	struct configuration *c = configuration_new();
@@ -219,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(defaults),
 	        cmocka_unit_test(flavors_by_size_of_the_machine),
+	        cmocka_unit_test(values_survive_printing),
 	        cmocka_unit_test(errors_name_the_place),
 	        cmocka_unit_test(prints_what_can_be_read_again),
 	        cmocka_unit_test(knows_origins),
