@@ -104,7 +104,10 @@ static int start(const struct options *options, struct error *err)
 	if (options_configure(options, &c, err) < 0)
 		return -1;
 	log_open("hearthd", (enum log_level)log_level_by_name(c->log_level));
-	return run(c, options, err);
+	int rc = run(c, options, err);
+
+	configuration_free(c);
+	return rc;
 }
 
 int main(int argc, char **argv)
@@ -113,10 +116,11 @@ int main(int argc, char **argv)
 	struct error err = ERROR_INIT;
 
 	log_open("hearthd", LOG_LEVEL_INFO);
-	if (options_parse(argc, argv, &options, &err) < 0 || start(&options, &err) < 0) {
-		(void)fprintf(stderr, "hearthd: %s\n", err.text);
-		return error_exit_status(err.code);
-	}
+	bool is_failed = options_parse(argc, argv, &options, &err) < 0 || start(&options, &err) < 0;
+
 	options_clear(&options);
-	return 0;
+	if (!is_failed)
+		return 0;
+	(void)fprintf(stderr, "hearthd: %s\n", err.text);
+	return error_exit_status(err.code);
 }
