@@ -284,7 +284,8 @@ void output_text(const struct output *out, const char *fmt, ...)
 	(void)fflush(stdout);
 }
 
-static void note(const char *color, const char *label, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 3, 0)))
+note(const char *color, const char *label, const char *fmt, va_list ap)
 {
 	terminal_status_clear();
 	bool has_color = terminal_has_color(STDERR_FILENO);

@@ -264,7 +264,6 @@ static void space_does_not_matter(void **state)
 	int count = add_random_lines(dir, 300);
 	write_exit(dir);
 	autofree char *want = read_all(-1, 65536);
-	autofree char *lines = lines_of(want);
 	int found = 0;
 	for (const char *p = want; (p = strstr(p, "data: {\"data\":\"")); p++)
 		found++;
@@ -384,7 +383,6 @@ static void long_tails(void **state)
 		add_text(dir, 'o', text);
 	}
 	write_exit(dir);
-	autofree char *all = read_all(-1, 32768);
 	for (int n = 1; n <= 41; n += 5) {
 		char want[64];
 		autofree char *events = read_all(n, 32768);
