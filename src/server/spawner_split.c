@@ -68,12 +68,18 @@ static int folder_make(int state_fd, const struct folder *folder, uid_t uid, gid
 static int effective_write(int state_fd, const struct configuration *c, struct error *err)
 {
 	autobuffer struct buffer text = BUFFER_INIT(1024 * 1024);
+	autobuffer struct buffer before = BUFFER_INIT(1024 * 1024);
+	struct error ignored = ERROR_INIT;
 	autoclose int run_fd = -1;
 
 	if (configuration_print(c, false, &text) < 0)
 		return fail(err, E_INTERNAL, "the settings are too long");
 	if (file_open_subdir(state_fd, "run", 0700, &run_fd, err) < 0)
 		return -1;
+	/* Usually nothing has changed; and then a full disk is no reason not to start. */
+	if (file_read(run_fd, "effective.ini", &before, &ignored) == 0 && before.len == text.len &&
+	    memcmp(before.data, text.data, text.len) == 0)
+		return 0;
 	return file_write_atomic(run_fd, "effective.ini", text.data, text.len, 0600, false, err);
 }
 

@@ -18,11 +18,13 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define CACHE_SIZE 128 /* power of two, more than the folder has literals */
 #define BUSY_TIMEOUT_MS 10000
 #define CHECKPOINT_PAGES 1000
 #define CHECKPOINT_HARD_PAGES 16000
+#define RESERVE_BYTES (4 * 1024 * 1024)
 
 struct waiter {
 	void (*fn)(void *arg);
@@ -122,6 +124,17 @@ static int database_configure(struct database *db, struct error *err)
 	return 0;
 }
 
+/* Room behind the end of a file, kept from everybody else: on a full disk jobs can still be
+ * canceled and come to their end. Where that is not possible (file system, disk full already) we do
+ * without. */
+static void database_reserve(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0)
+		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, st.st_size + RESERVE_BYTES);
+}
+
 /* SQLite would make the file readable by all; the log and index beside it take its mode. */
 static int database_make_file(const char *path, struct error *err)
 {
@@ -129,7 +142,18 @@ static int database_make_file(const char *path, struct error *err)
 
 	if (fd < 0)
 		return fail_errno(err, E_INTERNAL, errno, "cannot open the database %s", path);
+	database_reserve(fd);
 	return 0;
+}
+
+/* Beside SQLite's back, which is safe: it holds no locks on the write-ahead log. */
+static void database_reserve_log(const char *path)
+{
+	autofree char *name = xasprintf("%s-wal", path);
+	autoclose int fd = open(name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0)
+		database_reserve(fd);
 }
 
 int database_open(const char *path, struct database **ret, struct error *err)
@@ -150,6 +174,7 @@ int database_open(const char *path, struct database **ret, struct error *err)
 		database_close(db);
 		return error_prefix(err, "%s", path);
 	}
+	database_reserve_log(path);
 	*ret = db;
 	return 0;
 }
