@@ -3,13 +3,15 @@
 #include "base/file.h"
 #include "base/cleanup.h"
 #include "base/memory.h"
-#include "base/seal.h"
+#include "base/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -59,6 +61,16 @@ int file_open_subdir(int dir_fd, const char *name, mode_t mode, int *ret_fd, str
 		return fail_errno(err, E_INTERNAL, errno, "cannot open the folder %s", name);
 	*ret_fd = fd;
 	return 0;
+}
+
+void file_spread_subdirs(int dir_fd)
+{
+	int flags;
+
+	if (ioctl(dir_fd, FS_IOC_GETFLAGS, &flags) < 0 || (flags & FS_TOPDIR_FL))
+		return;
+	flags |= FS_TOPDIR_FL;
+	(void)ioctl(dir_fd, FS_IOC_SETFLAGS, &flags);
 }
 
 int file_open_in_root(int dir_fd, const char *path, int flags, mode_t mode, int *ret_fd,
@@ -124,7 +136,7 @@ int file_write_atomic(int dir_fd, const char *name, const void *data, size_t len
 {
 	/* Hidden and random: two writers never meet, readers of the folder skip it. */
 	unsigned long long random;
-	seal_random(&random, sizeof(random));
+	random_fill(&random, sizeof(random));
 	autofree char *temporary = xasprintf(".%s.%016llx", name, random);
 	autoclose int fd = openat(dir_fd, temporary,
 	                          O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);

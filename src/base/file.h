@@ -16,6 +16,10 @@
 int file_open_dir(const char *path, mode_t mode, int *ret_fd, struct error *err);
 /* mkdirat + open of one level; an existing directory is fine. */
 int file_open_subdir(int dir_fd, const char *name, mode_t mode, int *ret_fd, struct error *err);
+/* Tell the file system that the folders in this one have nothing to do with each other: ext4 then
+ * spreads them over the disk instead of crowding one block group, which gets slow when many files
+ * come and go there. A hint; other file systems ignore it. */
+void file_spread_subdirs(int dir_fd);
 /* openat2 with RESOLVE_IN_ROOT: `path` can never leave the directory (S16, S30). */
 int file_open_in_root(int dir_fd, const char *path, int flags, mode_t mode, int *ret_fd,
 		      struct error *err);

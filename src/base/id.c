@@ -5,7 +5,7 @@
  * the last one's number plus one, so a clock that steps back cannot break the order.
  */
 #include "base/id.h"
-#include "base/seal.h"
+#include "base/random.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ void id_new(char id[ID_SIZE])
 		stamp = last_stamp + 1;
 	last_stamp = stamp;
 	uint32_t random;
-	seal_random(&random, sizeof(random));
+	random_fill(&random, sizeof(random));
 	(void)snprintf(id, ID_SIZE, "%016llx%08x", (unsigned long long)stamp, random);
 }
 

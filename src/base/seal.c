@@ -141,9 +141,3 @@ void seal_wipe(void *p, size_t len)
 {
 	sodium_memzero(p, len);
 }
-
-void seal_random(void *p, size_t len)
-{
-	ready();
-	randombytes_buf(p, len);
-}

@@ -26,6 +26,5 @@ void token_new(char token[TOKEN_SIZE]);
 void token_hash(const char *token, char hash[TOKEN_HASH_SIZE]);
 bool seal_equal(const char *a, const char *b); /* constant time for equal lengths */
 void seal_wipe(void *p, size_t len);
-void seal_random(void *p, size_t len);
 
 #endif

@@ -7,7 +7,7 @@
  *   log           monitor: append-only, one record per line (see log_format.h)
  *   metrics       monitor: ring of one sample per second (metrics_file.h)
  *   state.json    monitor: {"phase":"starting"|"running"|"ended","started_ms":…,"monitor_pid":…},
- *                 replaced atomically; there since before the job's process could run
+ *                 always the same length, replaced by one write; there since before the job's process could run
  *   exit.json     monitor: the exit record, with fsync, after the last log byte is durable
  *   lock          monitor: holds it (flock) while it lives
  *   control       monitor: SOCK_SEQPACKET Unix socket

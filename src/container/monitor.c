@@ -19,6 +19,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
@@ -29,6 +30,7 @@
 
 #define REMOVE_CGROUP_MS 5000
 #define RECORD_TRIES 600 /* one per second */
+#define STATE_SIZE 128
 #define ROOM_MIN (16ULL * 1024 * 1024)
 
 static void cancel(void *arg)
@@ -75,16 +77,20 @@ static void process_ended(void *arg, uint32_t events)
 		poller_stop(m->poller);
 }
 
+/* Over the old one by a single write of the same length: a new file and its renaming would cost the
+ * disk more than everything else that is written at a start. */
 void monitor_write_state(const struct monitor *m, const char *phase)
 {
-	struct error err = ERROR_INIT;
-	char text[160];
-	int len = snprintf(text, sizeof(text),
-	                   "{\"phase\":\"%s\",\"started_ms\":%lld,\"monitor_pid\":%d}", phase,
-	                   (long long)m->started_ms, m->host_pid);
+	char text[STATE_SIZE + 1], json[STATE_SIZE];
+	autoclose int fd = openat(m->attempt_fd, "state.json",
+	                          O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 
-	if (file_write_atomic(m->attempt_fd, "state.json", text, (size_t)len, 0640, false, &err))
-		log_warning("%s", err.text);
+	(void)snprintf(json, sizeof(json),
+	               "{\"phase\":\"%s\",\"started_ms\":%lld,\"monitor_pid\":%d}", phase,
+	               (long long)m->started_ms, m->host_pid);
+	(void)snprintf(text, sizeof(text), "%-*s\n", STATE_SIZE - 1, json);
+	if (fd < 0 || pwrite(fd, text, STATE_SIZE, 0) != STATE_SIZE)
+		log_warning("state.json cannot be written: %s", strerror(errno));
 }
 
 static void tell_running(struct monitor *m)
@@ -322,7 +328,7 @@ static int find_host_pid(void)
 	ssize_t n = readlink("/proc/self", text, sizeof(text) - 1);
 
 	text[n > 0 ? n : 0] = '\0';
-	return atoi(text);
+	return (int)strtol(text, NULL, 10);
 }
 
 int monitor_run(struct configuration *configuration, int take_control_fd)

@@ -90,6 +90,22 @@ static int write_etc(const struct monitor *m, int root_fd, uint32_t owner, struc
 	return root_files_write(root_fd, "/etc", "resolv.conf", m->dns.resolv_conf, owner, err);
 }
 
+/* What the runtime mounts on, where the image has nothing of the name. */
+static bool make_mount_points(const struct overlay_options *o, int own_fd, uint32_t owner)
+{
+	static const char *const names[] = {"proc", "dev", "sys"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct stat st = {.st_mode = 0};
+
+		if (!overlay_can_merge(o, names[i], &st) || st.st_mode != 0)
+			continue;
+		if (mkdirat(own_fd, names[i], 0755) || fchownat(own_fd, names[i], owner, owner, 0))
+			return false;
+	}
+	return true;
+}
+
 /* In a layer of ours if possible: that saves the disk from copying up and creating. */
 static bool write_own_layer(const struct monitor *m, const struct overlay_options *o,
                             uint32_t owner)
@@ -101,7 +117,8 @@ static bool write_own_layer(const struct monitor *m, const struct overlay_option
 	return overlay_can_merge(o, "etc", &st) && own_fd >= 0 &&
 	       write_etc(m, own_fd, owner, &unused) == 0 &&
 	       fchownat(own_fd, "etc", owner + st.st_uid, owner + st.st_gid, 0) == 0 &&
-	       fchmodat(own_fd, "etc", st.st_mode & 07777, 0) == 0;
+	       fchmodat(own_fd, "etc", st.st_mode & 07777, 0) == 0 &&
+	       make_mount_points(o, own_fd, owner);
 }
 
 static int prepare_root(const struct monitor *m, const struct host_files *files, uint32_t owner,

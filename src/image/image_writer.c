@@ -33,6 +33,7 @@ static int image_writer_open_folders(struct image_writer *w, const char *state_d
 	    file_open_subdir(w->images_fd, "used", 0755, &w->used_fd, err) < 0 ||
 	    file_open_subdir(w->images_fd, "tmp", 0700, &w->tmp_fd, err) < 0)
 		return -1;
+	file_spread_subdirs(w->tmp_fd);
 	if (geteuid() == 0 && fchown(w->used_fd, w->owner_uid, w->owner_gid) < 0)
 		return fail_errno(err, E_INTERNAL, errno, "images/used");
 	return 0;

@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/seal.h"
+#include "base/random.h"
 #include "image/image_writer.h"
 #include "image/import_archive.h"
 #include "image/layer_set.h"
@@ -180,7 +180,7 @@ static int import_run(struct import *im, struct error *err)
 	unsigned long long random;
 	char name[40];
 
-	seal_random(&random, sizeof(random));
+	random_fill(&random, sizeof(random));
 	snprintf(name, sizeof(name), "import.%016llx", random);
 	if (image_writer_open_slot(im->writer, name, &im->slot, err) < 0 ||
 	    import_unpack(im, err) < 0 ||

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/seal.h"
+#include "base/random.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static void make_id(char id[48])
 	static uint64_t prefix, counter;
 
 	if (prefix == 0)
-		seal_random(&prefix, sizeof(prefix));
+		random_fill(&prefix, sizeof(prefix));
 	(void)snprintf(id, 48, "Root=1-%08x-%016llx%08x", (unsigned)(clock_now_ms() / 1000),
 	               (unsigned long long)prefix, (unsigned)++counter);
 }

@@ -25,14 +25,15 @@ struct folder {
 	const char *name;
 	mode_t mode;
 	bool is_users, is_groups; /* else root's */
+	bool is_spread;
 };
 
 static const struct folder folders[] = {
         /* Sticky: what became root's in it stays. */
-        {"attempts", 01770, false, true},
-        {"images", 0755, false, false},
-        {"run", 0700, false, false},
-        {"db", 0700, true, true},
+        {"attempts", 01770, false, true, true},
+        {"images", 0755, false, false, false},
+        {"run", 0700, false, false, false},
+        {"db", 0700, true, true, false},
 };
 
 int spawner_user(const struct configuration *c, uid_t *ret_uid, gid_t *ret_gid, struct error *err)
@@ -62,6 +63,8 @@ static int folder_make(int state_fd, const struct folder *folder, uid_t uid, gid
 	    fchmod(fd, folder->mode) < 0)
 		return fail_errno(err, E_INTERNAL, errno, "cannot set the owner of the folder %s",
 		                  folder->name);
+	if (folder->is_spread)
+		file_spread_subdirs(fd);
 	return 0;
 }
 

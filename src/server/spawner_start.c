@@ -2,6 +2,10 @@
 /*
  * Starting hearth-monitor and hearth-pull. A child gets its few descriptors, a fresh signal state
  * and an environment made here; nothing of the spawner's own leaks into it.
+ *
+ * Until it has become the program, a child borrows the spawner's memory, on a stack of its own, and
+ * the spawner waits (as posix_spawn() does it): copying the address space takes longer than all of
+ * the rest. So a child must not allocate, and every signal is blocked, as in all of the spawner.
  */
 #include "server/spawner_private.h"
 
@@ -11,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -22,6 +25,7 @@
 #define ENVIRONMENT_MAX 16
 #define SEARCH_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define LIFTED_MIN 16
+#define CHILD_STACK_SIZE (64 * 1024)
 
 /* What of the environment passes on: to both, or to pulls only (the way to registries). */
 static const char *const passed[] = {"JOURNAL_STREAM", "ASAN_OPTIONS", "UBSAN_OPTIONS", NULL};
@@ -34,19 +38,35 @@ struct start {
 	const char *config_path;
 	int dir_fd; /* working directory; -1: / */
 	int pair_fd, extra_fd;
-	uint64_t flags; /* of clone3() */
+	int flags; /* of clone() */
 	const char *const *passed;
+	char *environment[ENVIRONMENT_MAX];
 };
 
-static size_t environment_add(char **environment, size_t count, const char *const *names)
+static size_t environment_add(struct start *start, size_t count, const char *const *names)
 {
-	for (; *names && count < ENVIRONMENT_MAX - 1; names++) {
+	for (; names && *names && count < ENVIRONMENT_MAX - 1; names++) {
 		const char *value = getenv(*names);
 
 		if (value)
-			environment[count++] = xasprintf("%s=%s", *names, value);
+			start->environment[count++] = xasprintf("%s=%s", *names, value);
 	}
 	return count;
+}
+
+static void environment_make(struct start *start)
+{
+	size_t count = 0;
+
+	start->environment[count++] = xstrdup(SEARCH_PATH);
+	count = environment_add(start, count, passed);
+	(void)environment_add(start, count, start->passed);
+}
+
+static void environment_clear(struct start *start)
+{
+	for (size_t i = 0; i < ENVIRONMENT_MAX; i++)
+		free(start->environment[i]);
 }
 
 void spawner_child_reset(void)
@@ -76,45 +96,41 @@ static int descriptors_place(const struct start *start)
 	return close_range(extra_fd >= 0 ? 5 : 4, ~0U, 0);
 }
 
-static _Noreturn void start_child(const struct start *start)
+static int start_child(void *arg)
 {
+	const struct start *start = arg;
 	const char *argv[] = {start->program, "--config", start->config_path, NULL};
-	char *environment[ENVIRONMENT_MAX] = {NULL};
-	size_t count = 0;
 
 	spawner_child_reset();
 	(void)setsid();
-	environment[count++] = xstrdup(SEARCH_PATH);
-	count = environment_add(environment, count, passed);
-	if (start->passed)
-		count = environment_add(environment, count, start->passed);
 	if (descriptors_place(start) == 0)
-		(void)execve(start->program, (char *const *)argv, environment);
+		(void)execve(start->program, (char *const *)argv, start->environment);
 	log_error("cannot start %s: %s", start->program, strerror(errno));
 	_exit(127);
 }
 
-static int start_process(const struct start *start, struct error *err)
+static int start_process(struct start *start, struct error *err)
 {
-	struct clone_args args = {.flags = start->flags, .exit_signal = SIGCHLD};
-	long pid;
+	static char stack[CHILD_STACK_SIZE] __attribute__((aligned(64)));
+	int pid;
 
 	/* Before the clone: the kernel carries the working directory over into the new mount
 	 * namespace, but no descriptor, and overlayfs refuses layers of another namespace. */
 	if (start->dir_fd >= 0 ? fchdir(start->dir_fd) < 0 : chdir("/") < 0)
 		return fail_errno(err, E_INTERNAL, errno, "cannot enter the attempt folder");
-	pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid == 0)
-		start_child(start);
+	environment_make(start);
+	pid = clone(start_child, stack + sizeof(stack),
+	            CLONE_VM | CLONE_VFORK | SIGCHLD | start->flags, start);
 	if (pid < 0)
 		fail_errno(err, E_UNAVAILABLE, errno, "cannot start %s", start->program);
+	environment_clear(start);
 	(void)!chdir("/");
 	return pid < 0 ? -1 : 0;
 }
 
 int spawner_start_monitor(const struct spawner *s, int dir_fd, int pair_fd, struct error *err)
 {
-	const struct start start = {
+	struct start start = {
 	        .program = s->monitor,
 	        .config_path = s->config_path,
 	        .dir_fd = dir_fd,
@@ -128,7 +144,7 @@ int spawner_start_monitor(const struct spawner *s, int dir_fd, int pair_fd, stru
 
 int spawner_start_pull(const struct spawner *s, int pair_fd, int extra_fd, struct error *err)
 {
-	const struct start start = {
+	struct start start = {
 	        .program = s->pull,
 	        .config_path = s->config_path,
 	        .dir_fd = -1,
