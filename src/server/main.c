@@ -63,7 +63,7 @@ static int print_manual(const char *page, struct buffer *text, struct error *err
 	if (strcmp(page, "hearthd.8") == 0)
 		options_manual(text);
 	else if (strcmp(page, "hearth.conf.5") == 0)
-		return configuration_manual(text);
+		return options_file_manual(text);
 	else if (strcmp(page, "openapi.json") == 0)
 		print_api(text);
 	else

@@ -219,3 +219,29 @@ void options_manual(struct buffer *ret)
 	        ".SH FILES\n" DEFAULT_FILE "\n.br\n/var/lib/hearth\n"
 	        ".SH SEE ALSO\n.BR hearth (1),\n.BR hearth.conf (5)\n");
 }
+
+int options_file_manual(struct buffer *ret)
+{
+	(void)buffer_add_text(
+	        ret,
+	        ".TH HEARTH.CONF 5 \"\" \"Hearth " HEARTH_VERSION "\" \"System Administration\"\n"
+	        ".SH NAME\nhearth.conf \\- settings of hearthd\n"
+	        ".SH SYNOPSIS\n" DEFAULT_FILE "\n"
+	        ".SH DESCRIPTION\nRead by \\fBhearthd\\fR(8) at its start; the file may be "
+	        "missing. "
+	        "Lines are \\fIkey\\fR = \\fIvalue\\fR below a [\\fIsection\\fR]; what follows a "
+	        "semicolon after a blank, or at the beginning of a line, is a comment. An unknown "
+	        "section, an unknown key and a bad value are errors with file and line.\n.PP\n"
+	        "A setting on the command line (\\-\\-set SECTION.KEY=VALUE) goes before the file. "
+	        "\\fBhearthd \\-\\-show\\-config\\fR prints what is in force and where each value "
+	        "comes "
+	        "from.\n.PP\n"
+	        "Sizes are bytes or have K, M, G or T (powers of 1024); times are seconds or have "
+	        "s, "
+	        "m, h or d; switches are yes or no; lists have commas.\n"
+	        ".SH SETTINGS\n");
+	if (configuration_manual(ret) < 0)
+		return -1;
+	return buffer_add_text(ret, ".SH FILES\n" DEFAULT_FILE
+	                            "\n.SH SEE ALSO\n.BR hearthd (8),\n.BR hearth (1)\n");
+}

@@ -34,5 +34,7 @@ int options_configure(const struct options *options, struct configuration **ret,
 void options_help(struct buffer *ret);
 /* hearthd.8 as troff. */
 void options_manual(struct buffer *ret);
+/* hearth.conf.5 as troff. */
+int options_file_manual(struct buffer *ret);
 
 #endif

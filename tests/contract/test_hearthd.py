@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """hearthd as a program: command line, first start, rights, signals, the state folder. Needs root."""
+import json
 import os
 import pathlib
 import re
@@ -44,7 +45,9 @@ def test_texts():
     for option in ("--config", "--state-dir", "--listen", "--public-url", "--set", "--user", "--show-config"):
         assert option in run("--help").stdout
     assert ".TH HEARTHD 8" in run("--print-manual", "hearthd.8").stdout
+    assert ".TH HEARTH.CONF 5" in run("--print-manual=hearth.conf.5").stdout
     assert "max_timeout" in run("--print-manual=hearth.conf.5").stdout
+    assert "/api/jobs/{ns}" in json.loads(run("--print-manual=openapi.json").stdout)["paths"]
     shown = run("--show-config", "--listen", "127.0.0.1:1", "--listen", "[::1]:2", "--set", "jobs.grace=3s").stdout
     assert "# --listen\nlisten = 127.0.0.1:1,[::1]:2\n" in shown
     assert "# --set\ngrace = 3s\n" in shown
