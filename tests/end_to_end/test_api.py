@@ -11,7 +11,7 @@ import time
 
 import requests
 
-from server import wait_until
+from server import SANITIZED, wait_until
 
 ASK = """
 import http.client, os, socket, sys
@@ -34,16 +34,19 @@ def admin(server, method, path, body=None):
     return answer.status, json.loads(text)
 
 
-def children(pid):
-    return [int(p) for p in subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout.split()]
+def http_process_of(server):
+    """hearthd's other half; a pull may come and go beside it."""
+    listed = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(server.process.pid)], capture_output=True, text=True).stdout
+    found = [int(line.split()[0]) for line in listed.splitlines() if line.split()[1] == "hearthd"]
+    assert len(found) == 1, listed
+    return found[0]
 
 
 def test_the_process_that_talks_http_is_not_root(server):
-    listening = [pid for pid in [server.process.pid, *children(server.process.pid)]
-                 if any(os.readlink(fd).startswith("socket:") for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir())]
-    assert server.call("GET", "/healthz").status_code == 200 and listening
-    owner = {pid: os.stat(f"/proc/{pid}").st_uid for pid in children(server.process.pid) if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "hearthd"}
-    assert len(owner) == 1 and 0 not in owner.values(), owner
+    assert server.call("GET", "/healthz").status_code == 200
+    listening = subprocess.run(["ss", "-ltnpH", f"sport = :{server.port}"], capture_output=True, text=True).stdout
+    assert f"pid={http_process_of(server)}," in listening and f"pid={server.process.pid}," not in listening, listening
+    assert os.stat(f"/proc/{http_process_of(server)}").st_uid != 0
 
 
 def test_the_admin_socket_knows_who_asks(server):
@@ -141,7 +144,7 @@ def test_a_pull_says_how_it_ended(make_server, registry):
 def test_many_idle_followers_cost_little(server):
     job = server.submit(["sleep", "300"])["id"]
     server.wait_job(job, ("RUNNING",))
-    http_process = next(pid for pid in children(server.process.pid) if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "hearthd")
+    http_process = http_process_of(server)
 
     def memory():
         return int(next(line.split()[1] for line in open(f"/proc/{http_process}/smaps_rollup") if line.startswith("Pss:")))
@@ -153,7 +156,7 @@ def test_many_idle_followers_cost_little(server):
         s.sendall(f"GET /api/jobs/alice/{job}/{route} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n\r\n".encode())
         sockets.append(s)
     assert all(b"200 OK" in s.recv(300) for s in sockets)
-    assert (memory() - before) / 500 < 24, "KiB for each follower"
+    assert SANITIZED or (memory() - before) / 500 < 24, "KiB for each follower"
     text = server.call("GET", "/metrics").text
     assert "hearth_http_streams 500" in text
     for s in sockets:

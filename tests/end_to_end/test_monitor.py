@@ -11,6 +11,7 @@ import pytest
 
 import attempt as attempt_module
 from attempt import FIRST_ID, Lab
+from server import SANITIZED
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root: real containers")
 
@@ -432,7 +433,8 @@ def test_a_folder_that_vanishes_does_not_hold_the_monitor(lab):
     import shutil
     a = lab.start(["sleep", "0.5"])
     a.running()
-    shutil.rmtree(a.path)
+    while os.path.exists(a.path):  # the monitor may write into it meanwhile
+        shutil.rmtree(a.path, ignore_errors=True)
     a.process.wait(10)
 
 
@@ -449,4 +451,4 @@ def test_memory_of_a_running_monitor(lab):
         pss = next(int(line.split()[1]) for line in f if line.startswith("Pss:"))
     a.tell({"type": "cancel"})
     a.wait()
-    assert pss <= 1500
+    assert pss <= 1500 or SANITIZED

@@ -19,6 +19,7 @@ BUILD = pathlib.Path(os.environ.get("HEARTH_BUILD", TOP / "build"))
 CACHE = TOP / ".cache"
 HEARTHD = BUILD / "src/server/hearthd"
 HEARTH = BUILD / "src/cli/hearth"
+SANITIZED = HEARTHD.exists() and b"__asan_init" in HEARTHD.read_bytes()  # says nothing about memory and speed
 TERMINAL = ("COMPLETED", "ERROR", "CANCELED", "DELETED")
 
 
