@@ -136,16 +136,16 @@ static void read_word(struct fake_attempt *attempt, const char *word)
 	struct exit_record *record = &attempt->record;
 	const char *value;
 	if ((value = value_of(word, "pull"))) {
-		attempt->pull_ms = atoll(value);
+		attempt->pull_ms = strtoll(value, NULL, 10);
 	} else if ((value = value_of(word, "run"))) {
-		attempt->run_ms = !strcmp(value, "forever") ? -1 : atoll(value);
+		attempt->run_ms = !strcmp(value, "forever") ? -1 : strtoll(value, NULL, 10);
 	} else if ((value = value_of(word, "line"))) {
 		add_line(attempt, 'o', value);
 	} else if ((value = value_of(word, "exit"))) {
-		record->exit_code = atoi(value);
+		record->exit_code = (int)strtol(value, NULL, 10);
 	} else if ((value = value_of(word, "signal"))) {
 		record->outcome = OUTCOME_SIGNALED;
-		record->signal = atoi(value);
+		record->signal = (int)strtol(value, NULL, 10);
 		record->exit_code = -1;
 	} else if ((value = value_of(word, "fail"))) {
 		record->outcome = OUTCOME_FAILED;

@@ -49,6 +49,10 @@ static void tidy(char *text)
 	}
 }
 
+#undef fail /* what error.h has for the analyser */
+#undef fail_errno
+#undef error_prefix
+
 int fail(struct error *err, enum error_code code, const char *fmt, ...)
 {
 	/* The arguments may point into err->text itself. */

@@ -251,6 +251,6 @@ int job_view_exit_code(const json_t *job)
 	static const char words[] = "exit code: ";
 	const char *message = job_view_message(job);
 	const char *found = message ? strstr(message, words) : NULL;
-	int code = found ? atoi(found + sizeof words - 1) : 0;
-	return code > 0 && code < 256 ? code : 0;
+	long code = found ? strtol(found + sizeof words - 1, NULL, 10) : 0;
+	return code > 0 && code < 256 ? (int)code : 0;
 }

@@ -2,6 +2,7 @@
 /* Width, colour and encoding of the terminal, the status line, and Ctrl-C. */
 #include "cli/terminal.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,9 +18,9 @@ static bool status_shown;
 int terminal_width(void)
 {
 	const char *columns = getenv("COLUMNS");
-	int width = columns ? atoi(columns) : 0;
-	if (width > 0)
-		return width;
+	long width = columns ? strtol(columns, NULL, 10) : 0;
+	if (width > 0 && width <= INT_MAX)
+		return (int)width;
 	struct winsize size;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
 		return size.ws_col;

@@ -110,7 +110,7 @@ static struct image_known *look_up(struct image_service *service, const char *re
 		known = known_find(service, reference);
 	}
 	if (known &&
-	    strcmp(json_get_text(known->record, "architecture", architecture), architecture))
+	    strcmp(json_get_text(known->record, "architecture", architecture), architecture) != 0)
 		return NULL;
 	return known;
 }
