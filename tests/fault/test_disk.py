@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from leftovers import check_one_end, wait_clean
 from server import Server, wait_until
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
@@ -55,3 +56,38 @@ def test_a_job_goes_on_when_there_is_room_again(small):
     ended = small.wait_job(job["id"], seconds=30)
     assert ended["status"]["message"] == "Job failed with exit code: 3"
     assert small.log_lines(job["id"]) == ["end"]
+
+
+def fill(path):
+    with open(path, "wb", buffering=0) as f:
+        for size in (65536, 512):
+            try:
+                while True:
+                    f.write(bytes(size))
+            except OSError:
+                pass
+
+
+def test_a_full_disk_is_told_and_nothing_breaks(small, busybox_tar):
+    """Submissions are refused with the reason; a cancel, an end and a restart still work; no line is lost (R17, R28)."""
+    sleeper = small.submit(["sh", "-c", "echo up; exec sleep 600"])["id"]
+    wait_until(lambda: small.log_lines_now(sleeper, 0.3) == ["up"], 10, "its line")
+    talker = small.submit(["sh", "-c", "i=0; while [ $i -lt 40000 ]; do echo line $i; i=$((i+1)); done"])["id"]
+    small.wait_job(talker, ("RUNNING",))
+    fill(small.state / "filler")
+    body = {"command": ["true"], "arguments": [], "environment": {}, "flavor": "tiny", "dockerImage": "busybox"}
+    refused = small.call("POST", "/api/jobs/alice", json=body)
+    assert refused.status_code == 503 and "disk" in refused.json()["error"] and "0 B of 48 MiB" in refused.json()["error"]
+    done = small.hearth("image", "import", busybox_tar, "other")
+    assert done.returncode != 0 and "No space left" in done.stderr, done.stderr
+    assert small.call("POST", f"/api/jobs/alice/{sleeper}/cancel").json()["status"]["stage"] == "CANCELED"
+    for _ in range(2):
+        small.kill9()
+        small.start()
+        assert small.job(sleeper)["status"]["stage"] == "CANCELED"
+    (small.state / "filler").unlink()
+    assert small.wait_job(talker)["status"]["stage"] == "COMPLETED"
+    wait_clean(small)
+    assert check_one_end(small, talker)[1] == [f"line {n}" for n in range(40000)]
+    assert check_one_end(small, sleeper)[1] == ["up"]
+    assert small.wait_job(small.submit(["echo", "on"])["id"])["status"]["stage"] == "COMPLETED"
