@@ -172,10 +172,13 @@ class Server:
                         path.rmdir()
                 folder.rmdir()
             self.number_lock.close()
+            # Of a process that cannot reach the folder of reports (tools/check), only this is to be seen.
+            found = re.findall(r".*(?:Sanitizer|runtime error: |ERROR: Can't open file).*", self.log_text())
             if not os.environ.get("HEARTH_KEEP"):
                 shutil.rmtree(self.state, ignore_errors=True)
                 for path in (self.log_path, self.config):
                     path.unlink(missing_ok=True)
+        assert not found, found
 
     def live_monitors(self):
         """Process ids of the monitors of this server: its settings are on their command line."""
