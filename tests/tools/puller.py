@@ -54,7 +54,7 @@ class Pull:
                 continue
             _, self.log = self.process.communicate(timeout=20)
             self.socket.close()
-            assert b"Sanitizer" not in self.log and b"runtime error" not in self.log, self.log.decode()
+            assert not any(word in self.log for word in (b"Sanitizer", b"runtime error", b"Can't open file")), self.log.decode()
             if message["type"] == "error":
                 raise PullError(message["code"], message["text"])
             return message.get("image", message)
