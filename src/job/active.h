@@ -55,7 +55,8 @@ struct job_service {
 	struct noted_list chosen, over; /* a job is in one of them at most */
 	struct id_list canceled;	/* with an attempt that the backend is to end */
 	struct id_list touched;		/* their watchers are to be told */
-	bool is_commit_awaited, is_pass_deferred;
+	bool is_commit_awaited, is_pass_deferred, is_disk_full;
+	struct loop_timer *disk_timer; /* NULL until the disk was full once */
 	int64_t submitted_total, ended_total[STAGE_COUNT], heard;
 };
 
@@ -80,6 +81,10 @@ void service_touch(struct job_service *service, const char *id);
 void service_after_commit(struct job_service *service);
 /* Let the scheduler have its pass in this turn. */
 void service_schedule(struct job_service *service);
+/* E_UNAVAILABLE when the state folder's disk is full. */
+int service_check_disk(const struct job_service *service, struct error *err);
+/* The same for the scheduler's pass; when there is none, another pass follows by itself. */
+bool service_has_room(struct job_service *service);
 /* job_transition() and what goes with it: counters, watchers. */
 struct job_change;
 bool service_transition(struct job_service *service, struct job_record *job,

@@ -61,6 +61,7 @@ void job_service_free(struct job_service *service)
 	if (!service)
 		return;
 	retention_free(service->retention);
+	loop_timer_free(service->disk_timer);
 	if (service->backend)
 		service->backend->ops->free(service->backend);
 	watch_clear(service);
@@ -78,6 +79,8 @@ static void service_pass(void *arg)
 	struct scheduler_entry *place;
 
 	service->is_pass_deferred = false;
+	if (!service_has_room(service))
+		return;
 	while ((place = scheduler_next(service->scheduler)))
 		attempt_create(service, (struct active_job *)((char *)place -
 		                                              offsetof(struct active_job, place)));
@@ -196,6 +199,8 @@ const char *job_status_message(struct job_service *service, const struct job_rec
 
 	if (!active || stage_is_terminal(job->stage) || job->message)
 		return job->message;
+	if (active->place.is_queued && service->is_disk_full)
+		return "Waiting: the disk of this server is full";
 	if (active->place.is_queued)
 		return scheduler_explain(service->scheduler, &active->place, buffer,
 		                         JOB_STATUS_MESSAGE_SIZE)

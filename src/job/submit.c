@@ -7,15 +7,12 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "base/quantity.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #define SECRETS_MAX (8 * 1024 * 1024)
 #define KEY_LENGTH_MAX 255
-#define DISK_LEFT_MIN_BYTES (INT64_C(16) * 1024 * 1024)
 #define KEY_LABEL "hearth.idempotency-key"
 
 /* What makes two submissions the same one. Secrets count by name only: a hash of their values would
@@ -45,25 +42,6 @@ static int submit_check_queue(const struct job_service *service, const char *nam
 	        "%s has %lld waiting jobs, and %lld is the most that this server keeps for one "
 	        "namespace (setting jobs.max_queued); submit again when some of them have started",
 	        namespace_name, (long long)queued, (long long)max);
-}
-
-/* What is accepted must be able to run and to end: logs, exit records and rows need room, too. */
-static int submit_check_disk(const struct job_service *service, struct error *err)
-{
-	char left[QUANTITY_TEXT_SIZE], size[QUANTITY_TEXT_SIZE];
-	struct statvfs fs;
-	int64_t left_bytes;
-
-	if (service->attempts_fd < 0 || fstatvfs(service->attempts_fd, &fs) < 0)
-		return 0;
-	left_bytes = (int64_t)(fs.f_bavail * fs.f_frsize);
-	if (left_bytes >= DISK_LEFT_MIN_BYTES)
-		return 0;
-	return fail(err, E_UNAVAILABLE,
-	            "The disk of this server is full: %s of %s are left for its state folder; jobs "
-	            "are accepted again when there is room (hearth image prune makes some)",
-	            quantity_format_bytes(left_bytes, left),
-	            quantity_format_bytes((int64_t)(fs.f_blocks * fs.f_frsize), size));
 }
 
 static void submit_seal_secrets(const struct job_service *service, const json_t *secrets,
@@ -156,7 +134,7 @@ int job_submit(struct job_service *service, const struct job_submission *submiss
 		return 0;
 	}
 	if (submit_check_queue(service, submission->owner->id, submission->owner->name, err) < 0 ||
-	    submit_check_disk(service, err) < 0)
+	    service_check_disk(service, err) < 0)
 		return -1;
 	submit_fill(submission, &record);
 	submit_seal_secrets(service, submission->spec->secrets, &sealed);
@@ -199,7 +177,7 @@ int job_duplicate(struct job_service *service, const struct job_record *source,
 		return fail(err, E_CONFLICT, "the flavor \"%s\" of job %s is not there any more",
 		            source->flavor, source->id);
 	if (submit_check_queue(service, source->namespace_id, source->namespace_name, err) < 0 ||
-	    submit_check_disk(service, err) < 0)
+	    service_check_disk(service, err) < 0)
 		return -1;
 	id_new(record.id);
 	memcpy(record.namespace_id, source->namespace_id, ID_SIZE);

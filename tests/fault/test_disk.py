@@ -74,6 +74,7 @@ def test_a_full_disk_is_told_and_nothing_breaks(small, busybox_tar):
     wait_until(lambda: small.log_lines_now(sleeper, 0.3) == ["up"], 10, "its line")
     talker = small.submit(["sh", "-c", "i=0; while [ $i -lt 40000 ]; do echo line $i; i=$((i+1)); done"])["id"]
     small.wait_job(talker, ("RUNNING",))
+    waiting = [small.submit(["echo", "later"], flavor="whole")["id"] for _ in range(3)]  # for the sleeper's end
     fill(small.state / "filler")
     body = {"command": ["true"], "arguments": [], "environment": {}, "flavor": "tiny", "dockerImage": "busybox"}
     refused = small.call("POST", "/api/jobs/alice", json=body)
@@ -85,9 +86,15 @@ def test_a_full_disk_is_told_and_nothing_breaks(small, busybox_tar):
         small.kill9()
         small.start()
         assert small.job(sleeper)["status"]["stage"] == "CANCELED"
+    for job_id in waiting:
+        status = small.job(job_id)["status"]
+        assert status["stage"] != "ERROR", status
+        assert status["stage"] != "SCHEDULING" or status["message"] == "Waiting: the disk of this server is full", status
     (small.state / "filler").unlink()
     assert small.wait_job(talker)["status"]["stage"] == "COMPLETED"
     wait_clean(small)
     assert check_one_end(small, talker)[1] == [f"line {n}" for n in range(40000)]
     assert check_one_end(small, sleeper)[1] == ["up"]
+    for job_id in waiting:
+        assert small.wait_job(job_id)["status"]["stage"] == "COMPLETED"
     assert small.wait_job(small.submit(["echo", "on"])["id"])["status"]["stage"] == "COMPLETED"
