@@ -194,7 +194,7 @@ int bundle_write(const struct bundle_options *o, struct error *err)
 	        json_pack("{s:s, s:o, s:{s:s}, s:s, s:o, s:o}", "ociVersion", "1.0.0", "process",
 	                  make_process(o), "root", "path", "root", "hostname", o->spec->hostname,
 	                  "mounts", make_mounts(o), "linux", make_linux(o));
-	/* crun skips compiling linux.seccomp then; a runtime that does not know it compiles. */
+	/* crun skips compiling linux.seccomp then. */
 	if (o->seccomp_program)
 		json_object_set_new(
 		        config, "annotations",

@@ -16,7 +16,7 @@ struct bundle_options {
 	const struct configuration *configuration;
 	const struct user_lookup *user;
 	json_t *seccomp;	      /* NULL: none */
-	const char *seccomp_program;  /* the same as a program; NULL: none */
+	const char *seccomp_program;  /* what counts instead, for crun; NULL: none */
 	int user_fd, network_fd;      /* namespaces, opened by the runtime as ours */
 	const char *ca_source;	      /* file to show at BUNDLE_CA_PATH; NULL: none */
 };

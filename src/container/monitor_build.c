@@ -30,6 +30,7 @@
 struct host_files {
 	int images_fd, ca_fd;
 	json_t *seccomp;
+	char *seccomp_program; /* NULL: the runtime compiles `seccomp` */
 	bool has_emulators;
 	struct runtime *runtime;
 };
@@ -50,6 +51,13 @@ static int open_host_files(const struct configuration *c, struct host_files *ret
 	ret->has_emulators = command_check_emulators();
 	if (runtime_open(c->runtime, &ret->runtime, err))
 		return -1;
+	ret->seccomp_program =
+	        runtime_takes_program(ret->runtime) ? seccomp_program(c->seccomp) : NULL;
+	if (ret->seccomp_program) {
+		/* Hundreds of names less to write, and for the runtime to read. */
+		ret->seccomp = seccomp_profile_closed();
+		return 0;
+	}
 	return seccomp_profile(c->seccomp, &ret->seccomp, err);
 }
 
@@ -196,13 +204,12 @@ static int build(struct monitor *m, struct host_files *files, struct error *err)
 		return -1;
 	if (files->ca_fd >= 0 && stage_bind_file(files->ca_fd, CA_FILE, err))
 		return -1;
-	autofree char *program = seccomp_program(m->configuration->seccomp);
 	struct bundle_options bundle = {
 	        .spec = &m->spec,
 	        .configuration = m->configuration,
 	        .user = &user,
 	        .seccomp = files->seccomp,
-	        .seccomp_program = program,
+	        .seccomp_program = files->seccomp_program,
 	        .user_fd = m->namespaces.user_fd,
 	        .network_fd = m->namespaces.network_fd,
 	        .ca_source = files->ca_fd >= 0 ? STAGE_DIR "/" CA_FILE : NULL,
@@ -221,6 +228,7 @@ int monitor_build(struct monitor *m, struct error *err)
 	if (files.ca_fd >= 0)
 		(void)close(files.ca_fd);
 	json_decref(files.seccomp);
+	free(files.seccomp_program);
 	runtime_close(files.runtime);
 	return rc;
 }

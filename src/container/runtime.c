@@ -143,6 +143,11 @@ void runtime_close(struct runtime *runtime)
 	free(runtime);
 }
 
+bool runtime_takes_program(const struct runtime *runtime)
+{
+	return runtime->is_crun;
+}
+
 static _Noreturn void exec_runtime(const struct runtime *runtime, int output_fd)
 {
 	const char *with_manager[] = {"crun",         "--cgroup-manager=disabled",

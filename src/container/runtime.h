@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "container/cgroup.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -18,6 +19,8 @@ struct runtime; /* the program, opened */
 /* Find the program (in PATH, unless it is a path) and open it, before STAGE_DIR is covered. */
 int runtime_open(const char *program, struct runtime **ret, struct error *err);
 void runtime_close(struct runtime *runtime); /* NULL is fine */
+/* Does it take a finished seccomp program (crun's annotation run.oci.seccomp_bpf_data)? */
+bool runtime_takes_program(const struct runtime *runtime);
 
 /*
  * Run the bundle in STAGE_DIR inside `cgroup`, with `output_fd` as the job's standard output and
