@@ -7,6 +7,7 @@ import time
 import pytest
 
 import clients
+from server import wait_until
 
 IMAGE = "python:3.12"
 
@@ -87,7 +88,7 @@ def test_detached_ps_logs_inspect_cancel(hf, python_server, version):
     assert job in hf("jobs", "ps", "-a", terminal=True)
     if at_least(version, "1.13"):  # older ones ask for the size of a terminal that there must be
         assert job[:8] in hf("jobs", "ps").stdout
-    time.sleep(0.5)
+    wait_until(lambda: "up" in python_server.log_lines_now(job, 0.3), what="first line")
     if at_least(version, "1.21"):
         assert "up" in hf("jobs", "logs", job).stdout
     in_full = ["--format", "json"] if at_least(version, "1.21") else []  # else a table that cuts all it has

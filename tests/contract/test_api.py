@@ -297,7 +297,7 @@ def test_metrics_of_a_finished_job_close_at_once(fake):
     job = fake.wait_job(fake.submit()["id"])["id"]
     start = time.monotonic()
     answer = fake.call("GET", f"/api/jobs/alice/{job}/metrics")
-    assert answer.status_code == 200 and answer.content == b"" and time.monotonic() - start < 1
+    assert answer.status_code == 200 and answer.content == b"" and time.monotonic() - start < 4
 
 
 def test_metrics_keep_a_queued_job_alive(make_fake):
@@ -313,7 +313,7 @@ def test_metrics_keep_a_queued_job_alive(make_fake):
             seen.append((time.monotonic() - start, line))
         if len(seen) == 2:
             break
-    assert [line for _, line in seen] == [": keep-alive"] * 2 and seen[0][0] < 2 and seen[1][0] - seen[0][0] < 6
+    assert [line for _, line in seen] == [": keep-alive"] * 2 and seen[0][0] < 5 and seen[1][0] - seen[0][0] < 12
     stream.close()
     server.call("POST", f"/api/jobs/alice/{first}/cancel")
     server.wait_job(second)

@@ -255,7 +255,7 @@ def test_both_processes_end_together(victim, number):
         os.kill(s.process.pid if victim == "main" else child, number)
         code = s.process.wait(10)
         wait_until(lambda: not os.path.exists(f"/proc/{child}"), 5, "end of the HTTP process")
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 8
         if number != signal.SIGKILL:
             assert code == 0
         s.start()

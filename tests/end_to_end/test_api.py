@@ -97,7 +97,7 @@ def test_metrics_of_a_running_job(server):
             break
     answer.close()
     server.call("POST", f"/api/jobs/alice/{job}/cancel")
-    assert 2 < times[-1] - times[0] < 5
+    assert 2 < times[-1] - times[0] < 9
     for sample in samples:
         assert sample["cpu_millicores"] == 500 and sample["memory_total_bytes"] == 256 * 1024 * 1024
         assert 0 < sample["memory_used_bytes"] <= sample["memory_total_bytes"]

@@ -407,13 +407,16 @@ def test_a_clean_end_of_a_running_job_is_not_the_end(hub, hearth):
 
 def test_without_follow_a_running_job_does_not_hold_us(hub, hearth):
     hub.logs[JOB(1)] = ["a", "b"]
-    start = time.monotonic()
-    assert hearth("logs", JOB(1), check=0).stdout == "a\nb\n"
-    assert time.monotonic() - start < 0.9
+    times = []
+    for _ in range(5):  # the quickest: the machine may be busy
+        start = time.monotonic()
+        assert hearth("logs", JOB(1), check=0).stdout == "a\nb\n"
+        times.append(time.monotonic() - start)
+    assert min(times) < 0.9
     hub.faults = {"ignore_follow": True}  # another Hub
     start = time.monotonic()
     assert hearth("logs", JOB(1), check=0).stdout == "a\nb\n"
-    assert 0.9 < time.monotonic() - start < 3
+    assert 0.9 < time.monotonic() - start < 8
 
 
 # Bytes ---------------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_out_of_memory_is_told(server):
 def test_timeout(server, script, at_most):
     start = time.monotonic()
     job = ended(server, "sh", "-c", script, timeoutSeconds=2)
-    assert 1.9 < time.monotonic() - start < at_most + 2
+    assert 1.9 < time.monotonic() - start < at_most + 5
     assert job["status"]["stage"] == "ERROR" and job["status"]["message"] == "Job timeout"
     if "bye" in script:
         assert "bye" in server.log_lines(job["id"])

@@ -11,7 +11,7 @@ import pytest
 
 import attempt as attempt_module
 from attempt import FIRST_ID, Lab
-from server import SANITIZED
+from server import SANITIZED, wait_until
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root: real containers")
 
@@ -322,8 +322,7 @@ def test_cancel_during_the_start(lab):
 def test_double_forked_children_die(lab):
     a = lab.start(sh("(setsid sh -c 'trap \"\" TERM; sleep 4711' >/dev/null 2>&1 &); exec sleep 4711"), grace_s=0)
     a.running()
-    time.sleep(0.3)
-    assert len(host_pids(a, "4711")) >= 2
+    wait_until(lambda: len(host_pids(a, "4711")) >= 2, what="both processes")
     a.tell({"type": "cancel"})
     a.wait()
     assert not host_pids(a, "4711")
