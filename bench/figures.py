@@ -40,7 +40,7 @@ def percentile(values, share):
 def new_server(settings=LARGE, image=True):
     """As tests start one, but as quiet as in production, perhaps with the image `busybox` (and bench/probe.c in it)."""
     one = Server(settings)
-    one.config.write_text(one.config.read_text().replace("log_level = debug", "log_level = warning"))
+    one.config.write_text(one.config.read_text().replace("log_level = debug", "log_level = info"))
     one.start()
     if image:
         done = one.hearth("image", "import", peers.busybox_tar(), "busybox")

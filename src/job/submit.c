@@ -114,7 +114,7 @@ int job_submit(struct job_service *service, const struct job_submission *submiss
 {
 	autobuffer struct buffer sealed = BUFFER_INIT(SECRETS_MAX);
 	struct job_record record autojob = {0};
-	char hash[DIGEST_SIZE], existing[ID_SIZE] = "";
+	char hash[DIGEST_SIZE] = "", existing[ID_SIZE] = "";
 	const struct flavor *flavor =
 	        configuration_flavor(service->configuration, submission->spec->flavor);
 	const char *key = NULL;
@@ -123,7 +123,8 @@ int job_submit(struct job_service *service, const struct job_submission *submiss
 		return fail(err, E_INVALID, "flavor \"%s\" is not known", submission->spec->flavor);
 	if (submit_get_key(submission, &key, err) < 0)
 		return -1;
-	submit_hash(submission->spec, hash);
+	if (key)
+		submit_hash(submission->spec, hash);
 	/* A repeated submission is answered even when the queue is full by now. */
 	if (key &&
 	    jobs_find_by_key(service->db, submission->owner->id, key, hash, existing, err) < 0)

@@ -160,6 +160,10 @@ int database_open(const char *path, struct database **ret, struct error *err)
 {
 	struct database *db;
 
+	/* One thread, and nobody asks how much memory SQLite uses: no locks around each malloc().
+	 * Refused, and not needed, when a database was opened before. */
+	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (database_make_file(path, err) < 0)
 		return -1;
 	db = xcalloc(1, sizeof(*db));
@@ -280,15 +284,16 @@ static sqlite3_stmt *statement_get(struct database *db, const char *sql)
 	return slot->stmt;
 }
 
-static void statement_bind(struct database *db, sqlite3_stmt *stmt, const char *types, va_list ap)
+/* `keep`: SQLITE_STATIC where the statement ends before the caller's values can. */
+static void statement_bind(struct database *db, sqlite3_stmt *stmt, const char *types,
+                           sqlite3_destructor_type keep, va_list ap)
 {
 	int rc = SQLITE_OK;
 
 	for (int i = 1; types[i - 1] && rc == SQLITE_OK; i++) {
 		switch (types[i - 1]) {
 		case 't':
-			rc = sqlite3_bind_text(stmt, i, va_arg(ap, const char *), -1,
-			                       SQLITE_TRANSIENT);
+			rc = sqlite3_bind_text(stmt, i, va_arg(ap, const char *), -1, keep);
 			break;
 		case 'd':
 			rc = sqlite3_bind_int(stmt, i, va_arg(ap, int));
@@ -299,8 +304,7 @@ static void statement_bind(struct database *db, sqlite3_stmt *stmt, const char *
 		case 'b': {
 			const void *data = va_arg(ap, const void *);
 
-			rc = sqlite3_bind_blob64(stmt, i, data, va_arg(ap, size_t),
-			                         SQLITE_TRANSIENT);
+			rc = sqlite3_bind_blob64(stmt, i, data, va_arg(ap, size_t), keep);
 			break;
 		}
 		default:
@@ -317,7 +321,7 @@ sqlite3_stmt *statement_read(struct database *db, const char *sql, const char *t
 	va_list ap;
 
 	va_start(ap, types);
-	statement_bind(db, stmt, types, ap);
+	statement_bind(db, stmt, types, SQLITE_TRANSIENT, ap);
 	va_end(ap);
 	return stmt;
 }
@@ -359,7 +363,7 @@ void statement_write(struct database *db, const char *sql, const char *types, ..
 	}
 	stmt = statement_get(db, sql);
 	va_start(ap, types);
-	statement_bind(db, stmt, types, ap);
+	statement_bind(db, stmt, types, SQLITE_STATIC, ap);
 	va_end(ap);
 	while (statement_next(db, stmt))
 		;
@@ -384,7 +388,7 @@ int64_t statement_int(struct database *db, int64_t fallback, const char *sql, co
 	va_list ap;
 
 	va_start(ap, types);
-	statement_bind(db, stmt, types, ap);
+	statement_bind(db, stmt, types, SQLITE_STATIC, ap);
 	va_end(ap);
 	if (statement_next(db, stmt))
 		value = sqlite3_column_int64(stmt, 0);
