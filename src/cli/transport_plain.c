@@ -214,6 +214,19 @@ static void plain_close(struct transport_stream *stream)
 	free(s);
 }
 
+/* A server of HTTPS hangs up on plain HTTP without a word. */
+static int no_answer(const struct plain *t, bool has_head, struct error *err)
+{
+	if (t->socket_path || err->code != E_UNAVAILABLE)
+		return -1;
+	if (!has_head)
+		return fail(err, E_UNAVAILABLE,
+		            "No answer from http://%s%s: it hung up; if it speaks HTTPS, write "
+		            "https:// in HF_ENDPOINT",
+		            t->url.authority, t->url.prefix);
+	return error_prefix(err, "No answer from http://%s%s", t->url.authority, t->url.prefix);
+}
+
 static int connect_to(const struct plain *t, int *ret_fd, struct error *err)
 {
 	if (t->socket_path)
@@ -241,14 +254,12 @@ static int plain_ask(struct transport *base, const struct transport_question *q,
 			*ret = &s->base;
 			return 0;
 		}
-		bool got_nothing = s->base.head.status == 0 && s->end == 0;
+		bool has_head = s->base.head.status != 0;
+		bool got_nothing = !has_head && s->end == 0;
 		transport_close(&s->base);
 		/* The server may close a kept connection at any time: that is no failure. */
 		if (!is_kept || !got_nothing || err->code == E_CONFLICT)
-			return t->socket_path || err->code != E_UNAVAILABLE
-			               ? -1
-			               : error_prefix(err, "No answer from http://%s%s",
-			                              t->url.authority, t->url.prefix);
+			return no_answer(t, has_head, err);
 		is_kept = false;
 	}
 }

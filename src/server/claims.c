@@ -8,22 +8,31 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOCKS_DIR "/run"
+#define TRIES 100
+#define TRY_EVERY_US 20000
 
 static int take(int dir_fd, const char *key, const char *value, struct error *err)
 {
 	autofree char *name = xasprintf("hearth-%s-%s.lock", key, value);
-	int lock_fd; /* held until the process ends */
+	int lock_fd = -1; /* held until the process ends */
 
 	for (char *c = name; *c; c++)
 		if (*c == '/')
 			*c = '_';
-	if (file_lock(dir_fd, name, &lock_fd, err) == 0)
+	/* A server before us may be about to end: of its two processes, or of its descriptors. */
+	for (int tries = 0; file_lock(dir_fd, name, &lock_fd, err) < 0; tries++) {
+		if (err->code != E_CONFLICT)
+			return error_prefix(err, LOCKS_DIR);
+		*err = ERROR_INIT;
+		if (tries == TRIES)
+			break;
+		(void)usleep(TRY_EVERY_US);
+	}
+	if (lock_fd >= 0)
 		return 0;
-	if (err->code != E_CONFLICT)
-		return error_prefix(err, LOCKS_DIR);
-	*err = ERROR_INIT;
 	return fail(err, E_CONFLICT,
 	            "another hearthd on this machine uses network.%s %s; give each server a "
 	            "bridge and a subnet of its own, and a container.first_id too (see several "

@@ -13,6 +13,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -303,6 +304,15 @@ def test_no_server(hearth):
     assert "Cannot reach http://127.0.0.1:" in done.stderr and "nothing listens there" in done.stderr
     assert "HF_ENDPOINT" in hearth("ps", check=1, HF_ENDPOINT="ftp://x").stderr
     assert "not running here" in hearth("admin", "user", "ls", check=1, HEARTH_SOCKET="/nonexistent/x.sock").stderr
+
+
+def test_plain_http_to_a_server_of_https(hearth):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        threading.Thread(target=lambda: s.accept()[0].close(), daemon=True).start()
+        done = hearth("ps", check=1, HF_ENDPOINT=f"http://127.0.0.1:{s.getsockname()[1]}")
+    assert "it hung up; if it speaks HTTPS, write https:// in HF_ENDPOINT" in done.stderr
 
 
 def test_https_by_libcurl(hearth):
