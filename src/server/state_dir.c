@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 
@@ -14,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LOCK_WAIT_MS 1500
+#define LOCK_LOOK_MS 20
 
 char *state_dir_absolute(const char *path)
 {
@@ -64,6 +68,19 @@ static int refuse(int dir_fd, const char *path, struct error *err)
 	            path);
 }
 
+/* One half of a hearthd that was killed may still be on its way out. */
+static int lock_patiently(int dir_fd, int *ret_lock_fd, struct error *err)
+{
+	int64_t until_ms = clock_monotonic_ms() + LOCK_WAIT_MS;
+
+	while (file_lock(dir_fd, "lock", ret_lock_fd, err) < 0) {
+		if (err->code != E_CONFLICT || clock_monotonic_ms() >= until_ms)
+			return -1;
+		(void)usleep(LOCK_LOOK_MS * 1000);
+	}
+	return 0;
+}
+
 int state_dir_lock(const char *path, int *ret_dir_fd, int *ret_lock_fd, struct error *err)
 {
 	autoclose int dir_fd = -1, lock_fd = -1;
@@ -71,7 +88,7 @@ int state_dir_lock(const char *path, int *ret_dir_fd, int *ret_lock_fd, struct e
 
 	if (file_open_dir(path, 0755, &dir_fd, err) < 0)
 		return error_prefix(err, "state folder %s", path);
-	if (file_lock(dir_fd, "lock", &lock_fd, err) < 0)
+	if (lock_patiently(dir_fd, &lock_fd, err) < 0)
 		return err->code == E_CONFLICT ? refuse(dir_fd, path, err)
 		                               : error_prefix(err, "state folder %s", path);
 	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of hearthd and of monitors, at random and at chosen moments, with a checker (R1–R7, R9, R11–R13, R26, R27)."""
+import json
 import os
 import pathlib
 import random
@@ -215,6 +216,46 @@ def test_a_running_job_does_not_notice_a_restart(server):
     assert server.job(job)["status"]["stage"] == "RUNNING"
     assert server.wait_job(job)["status"]["stage"] == "COMPLETED"
     assert check_one_end(server, job)[1] == [f"tick {n}" for n in range(1, 7)]
+
+
+def follow(server, job_id, seen):
+    """As the official clients do: read, and after a break read again, skipping by index (R13). Returns at the clean end."""
+    while True:
+        try:
+            answer = server.call("GET", f"/api/jobs/alice/{job_id}/logs", stream=True, timeout=10)
+            index = 0
+            for line in answer.iter_lines(chunk_size=1):
+                if line.startswith(b"data: {"):
+                    if index < len(seen):
+                        assert seen[index] == line
+                    else:
+                        seen.append(line)
+                    index += 1
+            if server.job(job_id)["status"]["stage"] in TERMINAL:
+                return
+        except requests.RequestException:
+            time.sleep(0.02)
+
+
+def test_a_follower_through_kills_sees_every_line_once(server):
+    count = 300
+    job = server.submit(["sh", "-c", f"i=0; while [ $i -lt {count} ]; do echo line $i; i=$((i+1)); sleep 0.01; done"], flavor="small")["id"]
+    followers = [[], [], []]
+    threads = [threading.Thread(target=follow, args=(server, job, seen)) for seen in followers]
+    for thread in threads:
+        thread.start()
+    for _ in range(4):
+        time.sleep(0.5)
+        server.kill9()
+        server.start()
+    server.wait_job(job)
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive(), "a stream did not end with the job"
+    wanted = [f"line {n}" for n in range(count)]
+    assert check_one_end(server, job)[1] == wanted
+    for seen in followers:
+        assert [json.loads(line[6:])["data"] for line in seen][1:] == wanted  # after the line that says when it started
 
 
 def test_the_timeout_comes_while_hearthd_is_down(server):
