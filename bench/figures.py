@@ -9,6 +9,7 @@ import random
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -58,7 +59,10 @@ def server():
 
 def clean_up():
     for one in _servers.values():
-        one.destroy()
+        try:
+            one.destroy()
+        except Exception as error:  # the peers must end all the same
+            print(f"cleaning up: {error!r}", file=sys.stderr)
     peers.clean_up()
 
 

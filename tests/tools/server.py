@@ -20,6 +20,7 @@ CACHE = TOP / ".cache"
 HEARTHD = BUILD / "src/server/hearthd"
 HEARTH = BUILD / "src/cli/hearth"
 SANITIZED = HEARTHD.exists() and b"__asan_init" in HEARTHD.read_bytes()  # says nothing about memory and speed
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
 TERMINAL = ("COMPLETED", "ERROR", "CANCELED", "DELETED")
 
 
@@ -166,7 +167,8 @@ class Server:
                 os.kill(pid, signal.SIGKILL)
             subprocess.run(["ip", "link", "del", self.bridge], stderr=subprocess.DEVNULL)
             subprocess.run(["nft", "delete", "table", "inet", self.bridge], stderr=subprocess.DEVNULL)
-            for folder in pathlib.Path("/sys/fs/cgroup").glob(f"**/{self.cgroup}"):
+            # v2: the folder itself; v1: one per controller. Not deeper: other servers' groups come and go meanwhile.
+            for folder in [path / self.cgroup for path in (CGROUPS, *CGROUPS.iterdir()) if (path / self.cgroup).is_dir()]:
                 for path in sorted(folder.rglob("*"), reverse=True):
                     if path.is_dir():
                         path.rmdir()
