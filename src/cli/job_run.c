@@ -79,16 +79,6 @@ static void tell_start(struct invocation *in, struct hub *hub, const json_t *job
 	tell_addresses(in, job, ref);
 }
 
-static int tell_interrupted(const char *ref)
-{
-	terminal_status_clear();
-	fprintf(stderr,
-	        "\nStopped following; the job goes on. `hearth logs -f %s` follows it again, "
-	        "`hearth cancel %s` ends it.\n",
-	        ref, ref);
-	return 1;
-}
-
 static int tell_end(struct invocation *in, const json_t *job)
 {
 	const char *id = json_get_text(job, "id", "");
@@ -121,8 +111,10 @@ static int stay(struct invocation *in, struct hub *hub, const json_t *job, const
 	int rc = log_follow(hub, job_view_owner(job), id, &options, &final, &interrupted, &err);
 	if (rc == 0 && !interrupted && !final)
 		rc = job_wait(hub, job_view_owner(job), id, -1, NULL, &final, &err);
-	if (terminal_interrupted())
-		return tell_interrupted(ref);
+	if (terminal_interrupted()) {
+		log_follow_tell_interrupted(ref);
+		return 1;
+	}
 	if (rc < 0) {
 		output_fail(&err);
 		output_hint(&in->out, "The job may still be running: `hearth inspect %s` tells.",

@@ -252,3 +252,12 @@ int log_follow(struct hub *hub, const char *space, const char *id,
 	*ret_interrupted = terminal_interrupted();
 	return *ret_interrupted ? 0 : rc;
 }
+
+void log_follow_tell_interrupted(const char *job_ref)
+{
+	terminal_status_clear();
+	fprintf(stderr,
+	        "\nStopped following; the job goes on. `hearth logs -f %s` follows it again, "
+	        "`hearth cancel %s` ends it.\n",
+	        job_ref, job_ref);
+}

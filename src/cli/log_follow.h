@@ -26,5 +26,7 @@ struct log_follow_options {
 int log_follow(struct hub *hub, const char *space, const char *id,
                const struct log_follow_options *options, json_t **ret_job, bool *ret_interrupted,
                struct error *err);
+/* After Ctrl-C: says that the job goes on. */
+void log_follow_tell_interrupted(const char *job_ref);
 
 #endif

@@ -51,7 +51,9 @@ int logs_command(struct invocation *in)
 	if (rc == 0 && !options.follow && seen == 0)
 		tell_why_empty(in, &job);
 	autofree char *ref = job_command_ref(&job);
-	if (rc == 0 && options.follow && !interrupted)
+	if (rc == 0 && options.follow && interrupted)
+		log_follow_tell_interrupted(ref);
+	else if (rc == 0 && options.follow)
 		output_hint(&in->out,
 		            "Stream ended. Run `hearth inspect %s` to check the final status (e.g. "
 		            "COMPLETED or ERROR).",
