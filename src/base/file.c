@@ -115,6 +115,22 @@ int file_read(int dir_fd, const char *name, struct buffer *ret, struct error *er
 	}
 }
 
+bool file_read_at(int fd, void *data, size_t len, int64_t offset)
+{
+	char *p = data;
+	while (len > 0) {
+		ssize_t n = pread(fd, p, len, offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		p += n;
+		offset += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
 int file_write_all(int fd, const void *data, size_t len, struct error *err)
 {
 	const char *p = data;

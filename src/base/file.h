@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Open a directory, making it and missing parents with `mode`; the path may follow links. */
@@ -26,6 +27,8 @@ int file_open_in_root(int dir_fd, const char *path, int flags, mode_t mode, int 
 
 /* Append the whole file to `ret`; E_TOO_LARGE beyond its maximum, E_NOT_FOUND if missing. */
 int file_read(int dir_fd, const char *name, struct buffer *ret, struct error *err);
+/* Exactly `len` bytes at `offset`; false at the end of the file or on an error. */
+bool file_read_at(int fd, void *data, size_t len, int64_t offset);
 /* Replace the file atomically (temporary name, rename); `durable` adds fsync of file and folder. */
 int file_write_atomic(int dir_fd, const char *name, const void *data, size_t len, mode_t mode,
 		      bool durable, struct error *err);

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -76,45 +77,6 @@ char *json_to_text(const json_t *value)
 	return text;
 }
 
-/*
- * Length of the well-formed UTF-8 character at `p` (Unicode 15, table 3-7) and its code point.
- * Otherwise false, and the length is that of the maximal ill-formed part, which becomes one U+FFFD.
- */
-static bool decode_utf8(const unsigned char *p, size_t len, size_t *ret_len, uint32_t *ret_code)
-{
-	unsigned char lead = p[0];
-	unsigned char low = 0x80, high = 0xbf;
-	size_t want;
-	uint32_t code;
-	*ret_len = 1;
-	if (lead >= 0xc2 && lead <= 0xdf) {
-		want = 2;
-		code = lead & 0x1f;
-	} else if (lead >= 0xe0 && lead <= 0xef) {
-		want = 3;
-		code = lead & 0x0f;
-		low = lead == 0xe0 ? 0xa0 : 0x80;
-		high = lead == 0xed ? 0x9f : 0xbf;
-	} else if (lead >= 0xf0 && lead <= 0xf4) {
-		want = 4;
-		code = lead & 0x07;
-		low = lead == 0xf0 ? 0x90 : 0x80;
-		high = lead == 0xf4 ? 0x8f : 0xbf;
-	} else {
-		return false;
-	}
-	for (size_t i = 1; i < want; i++) {
-		if (i >= len || p[i] < low || p[i] > high)
-			return false;
-		code = code << 6 | (p[i] & 0x3f);
-		*ret_len = i + 1;
-		low = 0x80;
-		high = 0xbf;
-	}
-	*ret_code = code;
-	return true;
-}
-
 static char *put_unit(char *out, uint32_t unit)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -160,7 +122,7 @@ static size_t escape_one(const unsigned char *p, size_t len, char form[JSON_ESCA
 	*ret_used = 1;
 	if (*p < 0x80)
 		return (size_t)(put_ascii(form, *p) - form);
-	if (!decode_utf8(p, len, ret_used, &code))
+	if (!utf8_decode((const char *)p, len, ret_used, &code))
 		code = 0xfffd;
 	return (size_t)(put_code(form, code) - form);
 }

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -26,21 +27,6 @@ size_t table_length(const char *text)
 	return n;
 }
 
-static uint32_t decode_utf8(const unsigned char *p, size_t *ret_len)
-{
-	size_t n = *p < 0x80 ? 1 : *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : *p >= 0xc0 ? 2 : 1;
-	uint32_t c = n == 1 ? *p : *p & (0xffu >> (n + 1));
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80) {
-			*ret_len = i;
-			return 0xfffd;
-		}
-		c = c << 6 | (p[i] & 0x3fu);
-	}
-	*ret_len = n;
-	return c;
-}
-
 static bool is_invisible(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || (c >= 0x200b && c <= 0x200f) ||
@@ -53,7 +39,9 @@ char *table_escape(const char *text)
 	struct buffer out = BUFFER_INIT(TABLE_TEXT_MAX);
 	while (*text) {
 		size_t len;
-		uint32_t c = decode_utf8((const unsigned char *)text, &len);
+		uint32_t c;
+		if (!utf8_decode(text, strnlen(text, 4), &len, &c))
+			c = 0xfffd;
 		if (!is_invisible(c))
 			(void)buffer_add(&out, text, len);
 		else if (c == '\n' || c == '\r' || c == '\t')

@@ -90,22 +90,6 @@ static void gap_read(int dir_fd, struct compression *c)
 	c->gap_to = json_get_int(gap, "to", 0);
 }
 
-static int read_exactly(int fd, char *data, size_t len, int64_t offset)
-{
-	while (len > 0) {
-		ssize_t n = pread(fd, data, len, offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		data += n;
-		offset += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int pack(struct compression *c, size_t len, size_t *ret_len, struct error *err)
 {
 	size_t n = c->zstd.compress(c->context, c->packed, c->packed_max, c->text, len,
@@ -130,7 +114,7 @@ static int frame_add(struct compression *c, int64_t at, struct error *err)
 		frame = c->hole;
 		packed = c->hole_len;
 	} else {
-		if (read_exactly(c->in_fd, c->text, len, at) < 0)
+		if (!file_read_at(c->in_fd, c->text, len, at))
 			return fail(err, E_INTERNAL, "the log cannot be read again");
 		if (pack(c, len, &packed, err) < 0)
 			return -1;

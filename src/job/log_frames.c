@@ -4,11 +4,11 @@
 #include "job/log_private.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,22 +34,6 @@ static int open_part(const struct log_source *source, const char *file)
 	return openat(source->attempts_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static bool read_exactly(int fd, void *data, size_t len, uint64_t offset)
-{
-	char *p = data;
-	while (len > 0) {
-		ssize_t n = pread(fd, p, len, (off_t)offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		offset += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 static bool load_index(struct log_source *source, int fd, int index_fd)
 {
 	struct stat st, index_st;
@@ -58,7 +42,7 @@ static bool load_index(struct log_source *source, int fd, int index_fd)
 		return false;
 	size_t n = (size_t)index_st.st_size / sizeof(uint64_t);
 	autofree uint64_t *offsets = xcalloc(n + 1, sizeof(*offsets));
-	if (!read_exactly(index_fd, offsets, n * sizeof(*offsets), 0))
+	if (!file_read_at(index_fd, offsets, n * sizeof(*offsets), 0))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		offsets[i] = le64toh(offsets[i]);
@@ -69,7 +53,7 @@ static bool load_index(struct log_source *source, int fd, int index_fd)
 	char head[FRAME_HEAD_MAX];
 	uint64_t last_len = offsets[n] - offsets[n - 1];
 	size_t head_len = last_len < sizeof(head) ? (size_t)last_len : sizeof(head);
-	if (!read_exactly(fd, head, head_len, offsets[n - 1]))
+	if (!file_read_at(fd, head, head_len, (int64_t)offsets[n - 1]))
 		return false;
 	unsigned long long last = ZSTD_getFrameContentSize(head, head_len);
 	if (last > LOG_FRAME_SIZE)
@@ -102,7 +86,7 @@ static bool decode(const struct log_source *source, size_t number, struct frame 
 	if (packed_len > ZSTD_compressBound(LOG_FRAME_SIZE))
 		return false;
 	autofree char *packed = xmalloc((size_t)packed_len);
-	if (!read_exactly(source->fd, packed, (size_t)packed_len, offset))
+	if (!file_read_at(source->fd, packed, (size_t)packed_len, (int64_t)offset))
 		return false;
 	if (!context)
 		context = ZSTD_createDCtx();

@@ -2,7 +2,8 @@
 /* Percent-encoding as the router, the query accessors and outgoing links need it. */
 #include "net/uri.h"
 
-#include <stdint.h>
+#include "base/utf8.h"
+
 #include <string.h>
 
 static int hex_digit(char c)
@@ -14,48 +15,6 @@ static int hex_digit(char c)
 	if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
 	return -1;
-}
-
-/* Length of the UTF-8 sequence at `s`, 0 if it is none (overlong and surrogates included). */
-static size_t utf8_sequence(const unsigned char *s, size_t left)
-{
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len;
-	uint32_t code;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		len = 2;
-	else if ((s[0] & 0xf0) == 0xe0)
-		len = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	if (left < len)
-		return 0;
-	code = s[0] & (0x7f >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (s[i] & 0x3f);
-	}
-	if (code < smallest[len] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-		return 0;
-	return len;
-}
-
-bool uri_is_utf8(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len;) {
-		size_t n = utf8_sequence((const unsigned char *)text + i, len - i);
-
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
 }
 
 long uri_decode(const char *text, size_t len, bool plus_is_space, char *out)
@@ -81,7 +40,7 @@ long uri_decode(const char *text, size_t len, bool plus_is_space, char *out)
 		out[n++] = c;
 	}
 	out[n] = '\0';
-	return uri_is_utf8(out, n) ? (long)n : -1;
+	return utf8_is_valid(out, n) ? (long)n : -1;
 }
 
 int uri_encode(struct buffer *ret, const char *text)

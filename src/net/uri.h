@@ -11,7 +11,6 @@
 /* Decode `len` bytes into `out` (at least len + 1 bytes) and end it with NUL. Returns the length,
  * or -1 for a broken escape, a control character, or bytes that are not UTF-8. */
 long uri_decode(const char *text, size_t len, bool plus_is_space, char *out);
-bool uri_is_utf8(const char *text, size_t len);
 /* Append with everything but unreserved characters escaped. -1 beyond the buffer's maximum. */
 int uri_encode(struct buffer *ret, const char *text);
 

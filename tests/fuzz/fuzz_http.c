@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "net/http_framing.h"
 #include "net/router.h"
 #include "net/uri.h"
@@ -155,7 +156,7 @@ static void check_routes(const struct http_head *h)
 			autobuffer struct buffer encoded = BUFFER_INIT(1u << 26);
 			const char *value = match.params[i].value;
 
-			if (!uri_is_utf8(value, strlen(value)) || uri_encode(&encoded, value) < 0)
+			if (!utf8_is_valid(value, strlen(value)) || uri_encode(&encoded, value) < 0)
 				abort();
 			autofree char *again = xmalloc(encoded.len + 1);
 
