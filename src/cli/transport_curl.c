@@ -200,6 +200,11 @@ static int no_answer(const struct curl_transport *t, const struct curl_stream *s
 		            "Cannot reach %s: the server there does not speak HTTPS; try "
 		            "http:// in HF_ENDPOINT",
 		            t->url);
+	if (strstr(s->reason, "SSL_ERROR_SYSCALL")) /* plain HTTP that gave up too early */
+		return fail(err, E_UNAVAILABLE,
+		            "Cannot reach %s: the server there broke off; if it does not speak "
+		            "HTTPS, try http:// in HF_ENDPOINT",
+		            t->url);
 	if (strstr(s->reason, "self-signed") || strstr(s->reason, "local issuer"))
 		return fail(err, E_UNAVAILABLE,
 		            "Cannot reach %s: %s; SSL_CERT_FILE names a file of certificates to "
