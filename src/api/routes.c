@@ -25,7 +25,8 @@ static const struct route_query count_query[] = {
         {0}};
 static const struct route_query logs_query[] = {
         {"tail", "Begin with the last N lines; absent: with the first line", "integer", false},
-        {"follow", "false: end with the lines stored now instead of waiting for more", "boolean", false},
+        {"follow", "false: end with the lines stored now instead of waiting for more", "boolean",
+         false},
         {0}};
 static const struct route_query import_query[] = {
         {"reference", "The name that the image gets, as in `hf jobs run NAME`", "string", false},

@@ -233,9 +233,9 @@ static int rules_load(const struct configuration *c, const struct network_plan *
 	return 0;
 }
 
-/* Docker drops what it does not forward itself; its chain for others' rules lets our jobs pass. Only
- * what iptables can express may stand there: it refuses a table that holds anything else. Who may
- * reach jobs is decided by our own rules, which see the packet too. */
+/* Docker drops what it does not forward itself; its chain for others' rules lets our jobs pass.
+ * Only what iptables can express may stand there: it refuses a table that holds anything else. Who
+ * may reach jobs is decided by our own rules, which see the packet too. */
 static void docker_let_pass(const struct network_plan *plan)
 {
 	const char *const list[] = {"nft", "list", "chain", "ip", "filter", "DOCKER-USER", NULL};

@@ -83,7 +83,7 @@ static int pull_finish(const struct pull_context *c, struct image_writer *writer
 
 /* What is in the store already, if it is for the machine that is meant. */
 static json_t *pull_find_known(struct image_writer *writer, const struct reference *ref,
-			       const char *architecture)
+                               const char *architecture)
 {
 	autojson json_t *record = image_store_find(image_writer_fd(writer), ref);
 	const char *known = json_get_text(record, "architecture", "");

@@ -190,12 +190,14 @@ static int auth_decode(const char *encoded, struct auth_credentials *ret, struct
 
 	if (sodium_base642bin((unsigned char *)plain, sizeof(plain) - 1, encoded, strlen(encoded),
 	                      " \r\n", &len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
-		return fail(err, E_INTERNAL, "images.docker_config: an \"auth\" is not valid base64");
+		return fail(err, E_INTERNAL,
+		            "images.docker_config: an \"auth\" is not valid base64");
 	plain[len] = '\0';
 	char *colon = strchr(plain, ':');
 
 	if (!colon || strlen(plain) != len)
-		return fail(err, E_INTERNAL, "images.docker_config: an \"auth\" is not user:password");
+		return fail(err, E_INTERNAL,
+		            "images.docker_config: an \"auth\" is not user:password");
 	ret->user = xstrndup(plain, (size_t)(colon - plain));
 	ret->password = xstrdup(colon + 1);
 	seal_wipe(plain, sizeof(plain));

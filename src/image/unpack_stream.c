@@ -26,7 +26,7 @@ struct unpack_stream {
 	struct digest *blob, *diff;
 	struct archive *raw, *tar;
 	int64_t in_bytes, out_bytes, max_out_bytes;
-	bool is_empty; /* not one byte */
+	bool is_empty;    /* not one byte */
 	struct error err; /* set by a callback, which can only say "failed" */
 	char buffer[STREAM_BUFFER_SIZE];
 };

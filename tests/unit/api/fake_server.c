@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The whole of hearthd's HTTP side on the fake backend, for tests/contract: no root, no containers, a
- * job ends when its command says so (backend/fake.h).
+ * The whole of hearthd's HTTP side on the fake backend, for tests/contract: no root, no containers,
+ * a job ends when its command says so (backend/fake.h).
  *
  *   api_fake_server STATE [SECTION.KEY=VALUE…]
  *
@@ -47,7 +47,8 @@ static void configure(struct fixture *f, char **settings)
 		if (!dot || !equals)
 			must(fail(&err, E_INVALID, "not SECTION.KEY=VALUE: %s", *settings), &err);
 		*dot = *equals = '\0';
-		must(configuration_set(f->configuration, *settings, dot + 1, equals + 1, "test", &err),
+		must(configuration_set(f->configuration, *settings, dot + 1, equals + 1, "test",
+		                       &err),
 		     &err);
 	}
 	must(configuration_finish(f->configuration, &err), &err);
@@ -80,12 +81,12 @@ static void make_user(struct fixture *f, char token[TOKEN_SIZE])
 static void start_jobs(struct fixture *f)
 {
 	struct job_service_options options = {
-		.loop = f->loop,
-		.db = f->api.db,
-		.configuration = f->configuration,
-		.key = f->key,
-		.attempts_fd = f->attempts_fd,
-		.spawner_fd = -1,
+	        .loop = f->loop,
+	        .db = f->api.db,
+	        .configuration = f->configuration,
+	        .key = f->key,
+	        .attempts_fd = f->attempts_fd,
+	        .spawner_fd = -1,
 	};
 	struct backend_events events;
 
@@ -97,12 +98,12 @@ static void start_jobs(struct fixture *f)
 static void listen_on(struct fixture *f, const char *state, const char *token)
 {
 	struct http_server_options options = {
-		.max_connections = f->configuration->max_connections,
-		.idle_timeout_s = f->configuration->idle_timeout_s,
-		.spool_dir = state,
-		.admit = api_admit,
-		.before = api_before,
-		.after = api_after,
+	        .max_connections = f->configuration->max_connections,
+	        .idle_timeout_s = f->configuration->idle_timeout_s,
+	        .spool_dir = state,
+	        .admit = api_admit,
+	        .before = api_before,
+	        .after = api_after,
 	};
 	struct error err = ERROR_INIT;
 	char address[4096];

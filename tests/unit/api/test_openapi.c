@@ -39,7 +39,8 @@ static void test_rights_fit_the_patterns(void **state)
 		if (right == RIGHT_NAMESPACE_READ || right == RIGHT_NAMESPACE_WRITE)
 			assert_true(has_ns);
 		if (strncmp(route->pattern, "/api/jobs/{ns}", 14) == 0)
-			assert_true(right == RIGHT_NAMESPACE_READ || right == RIGHT_NAMESPACE_WRITE);
+			assert_true(right == RIGHT_NAMESPACE_READ ||
+			            right == RIGHT_NAMESPACE_WRITE);
 		if (strncmp(route->pattern, "/admin", 6) == 0)
 			assert_int_equal(right, RIGHT_ADMIN);
 		if (strncmp(route->pattern, "/api/jobs/{ns}", 14) == 0 &&
@@ -95,7 +96,8 @@ static void test_document(void **state)
 			method[i] = (char)tolower((unsigned char)route->method[i]);
 		json_t *operation = json_object_get(json_object_get(paths, route->pattern), method);
 
-		assert_string_equal(json_get_text(operation, "summary", ""), doc_of(route)->summary);
+		assert_string_equal(json_get_text(operation, "summary", ""),
+		                    doc_of(route)->summary);
 		assert_true(json_object_size(json_object_get(operation, "responses")) > 0);
 	}
 }
@@ -104,7 +106,8 @@ static void test_operation_of_list(void **state)
 {
 	autojson json_t *document = openapi_document(api_routes(), "1.2.3", "https://hub.example");
 	json_t *item = json_object_get(json_object_get(document, "paths"), "/api/jobs/{ns}");
-	json_t *get = json_object_get(item, "get"), *parameters = json_object_get(get, "parameters");
+	json_t *get = json_object_get(item, "get"),
+	       *parameters = json_object_get(get, "parameters");
 	static const char *const responses[] = {"200", "400", "401", "403", "404"};
 
 	assert_int_equal(json_array_size(parameters), 5);
@@ -118,10 +121,10 @@ static void test_operation_of_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_row_is_documented),
-		cmocka_unit_test(test_rights_fit_the_patterns),
-		cmocka_unit_test(test_document),
-		cmocka_unit_test(test_operation_of_list),
+	        cmocka_unit_test(test_every_row_is_documented),
+	        cmocka_unit_test(test_rights_fit_the_patterns),
+	        cmocka_unit_test(test_document),
+	        cmocka_unit_test(test_operation_of_list),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -29,38 +29,38 @@ static void assert_link(const char *path, const char *query, const char *expecte
 static void test_page_link(void **state)
 {
 	assert_link("/api/jobs/alice", "",
-		    "<https://hub.example/api/jobs/alice?cursor=687f>; rel=\"next\"");
+	            "<https://hub.example/api/jobs/alice?cursor=687f>; rel=\"next\"");
 	assert_link("/api/jobs/alice", "stage=RUNNING&stage=SCHEDULING&label=env%3Dprod",
-		    "<https://hub.example/api/jobs/alice?stage=RUNNING&stage=SCHEDULING"
-		    "&label=env%3Dprod&cursor=687f>; rel=\"next\"");
+	            "<https://hub.example/api/jobs/alice?stage=RUNNING&stage=SCHEDULING"
+	            "&label=env%3Dprod&cursor=687f>; rel=\"next\"");
 	assert_link("/api/jobs/alice", "cursor=old&stage=ERROR&cursor=older&cursor",
-		    "<https://hub.example/api/jobs/alice?stage=ERROR&cursor=687f>; rel=\"next\"");
+	            "<https://hub.example/api/jobs/alice?stage=ERROR&cursor=687f>; rel=\"next\"");
 	assert_link("/api/jobs/alice", "&&limit=3&",
-		    "<https://hub.example/api/jobs/alice?limit=3&cursor=687f>; rel=\"next\"");
+	            "<https://hub.example/api/jobs/alice?limit=3&cursor=687f>; rel=\"next\"");
 }
 
 static void test_page_link_cannot_be_broken_out_of(void **state)
 {
 	assert_link("/api/jobs/a>b", "label=a>;\"\xc3\xa9",
-		    "<https://hub.example/api/jobs/a%3Eb?label=a%3E;%22%C3%A9&cursor=687f>; "
-		    "rel=\"next\"");
+	            "<https://hub.example/api/jobs/a%3Eb?label=a%3E;%22%C3%A9&cursor=687f>; "
+	            "rel=\"next\"");
 }
 
 static void test_page_link_has_a_maximum(void **state)
 {
 	autobuffer struct buffer link = BUFFER_INIT(30);
 
-	assert_int_equal(page_link_write(&link, "https://hub.example", "/api/jobs/alice", "", "687f"),
-			 -1);
+	assert_int_equal(
+	        page_link_write(&link, "https://hub.example", "/api/jobs/alice", "", "687f"), -1);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bearer_token),
-		cmocka_unit_test(test_page_link),
-		cmocka_unit_test(test_page_link_cannot_be_broken_out_of),
-		cmocka_unit_test(test_page_link_has_a_maximum),
+	        cmocka_unit_test(test_bearer_token),
+	        cmocka_unit_test(test_page_link),
+	        cmocka_unit_test(test_page_link_cannot_be_broken_out_of),
+	        cmocka_unit_test(test_page_link_has_a_maximum),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -154,10 +154,8 @@ static void pieces_must_touch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(good_heads),
-	        cmocka_unit_test(lengths),
-	        cmocka_unit_test(codings),
-	        cmocka_unit_test(hosts_and_names),
+	        cmocka_unit_test(good_heads),        cmocka_unit_test(lengths),
+	        cmocka_unit_test(codings),           cmocka_unit_test(hosts_and_names),
 	        cmocka_unit_test(pieces_must_touch),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
