@@ -362,6 +362,7 @@ def adoption():
         wait_until(adopted, 20, "adoption of 500", interval=0.005)
         seconds = time.perf_counter() - start
         assert all(one.job(job)["status"]["stage"] == "RUNNING" for job in ids[::50])
+        one.kill9()  # to cancel all of them would take longer than everything else
     finally:
         one.destroy()
     return row("hearthd killed with 500 jobs running, started again", f"all re-adopted in {seconds * 1000:.0f} ms", "≤ 1 s", seconds <= 1)

@@ -69,6 +69,18 @@ def claim_number():
     raise AssertionError("too many test servers")
 
 
+def remove_cgroup(folder):
+    """True once it is gone; the kernel may need a moment for what was killed."""
+    for path in [*folder.glob("*/"), folder]:
+        try:
+            path.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return False
+    return True
+
+
 class Server:
     """One hearthd: start(), stop(), kill9(), restart; requests with the operator's token."""
 
@@ -165,19 +177,18 @@ class Server:
         finally:
             for pid in self.live_monitors():
                 os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: not self.live_monitors(), 30, "death of all monitors")
             subprocess.run(["ip", "link", "del", self.bridge], stderr=subprocess.DEVNULL)
             subprocess.run(["nft", "delete", "table", "inet", self.bridge], stderr=subprocess.DEVNULL)
             # v2: the folder itself; v1: one per controller. Not deeper: other servers' groups come and go meanwhile.
             for folder in [path / self.cgroup for path in (CGROUPS, *CGROUPS.iterdir()) if (path / self.cgroup).is_dir()]:
-                for path in sorted(folder.rglob("*"), reverse=True):
-                    if path.is_dir():
-                        path.rmdir()
-                folder.rmdir()
+                wait_until(lambda: remove_cgroup(folder), 20, f"removal of {folder}")
             self.number_lock.close()
             # Of a process that cannot reach the folder of reports (tools/check), only this is to be seen.
             found = re.findall(r".*(?:Sanitizer|runtime error: |ERROR: Can't open file).*", self.log_text())
             if not os.environ.get("HEARTH_KEEP"):
                 shutil.rmtree(self.state, ignore_errors=True)
+                shutil.rmtree(self.state.with_name(self.state.name + ".home"), ignore_errors=True)
                 for path in (self.log_path, self.config):
                     path.unlink(missing_ok=True)
         assert not found, found
