@@ -135,7 +135,8 @@ static void wire_services(struct serve *s)
 	        .attempts_fd = s->attempts_fd,
 	        .spawner_fd = s->link_fd,
 	});
-	s->client = http_client_new(s->loop);
+	if (c->upstream_url && c->upstream_url[0]) /* what nobody uses costs memory too */
+		s->client = http_client_new(s->loop);
 	s->api = (struct api){
 	        .loop = s->loop,
 	        .db = s->db,
