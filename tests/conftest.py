@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -15,6 +16,10 @@ from server import Server  # noqa: E402
 
 
 def pytest_configure(config):
+    # A shell ignores these for what it runs in the background; programs under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
 
 

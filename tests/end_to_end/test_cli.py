@@ -485,8 +485,12 @@ class Terminal:
                     break
         assert wanted in self.text, self.text
 
-    def wait(self):
+    def wait(self, seconds=30):
+        end = time.monotonic() + seconds
         while True:
+            if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
+                os.kill(self.pid, signal.SIGKILL)
+                raise AssertionError(f"did not end: {self.text}")
             try:
                 data = os.read(self.fd, 65536)
             except OSError:
