@@ -23,7 +23,7 @@ int file_open_subdir(int dir_fd, const char *name, mode_t mode, int *ret_fd, str
 void file_spread_subdirs(int dir_fd);
 /* openat2 with RESOLVE_IN_ROOT: `path` can never leave the directory (S16, S30). */
 int file_open_in_root(int dir_fd, const char *path, int flags, mode_t mode, int *ret_fd,
-		      struct error *err);
+                      struct error *err);
 
 /* Append the whole file to `ret`; E_TOO_LARGE beyond its maximum, E_NOT_FOUND if missing. */
 int file_read(int dir_fd, const char *name, struct buffer *ret, struct error *err);
@@ -31,7 +31,7 @@ int file_read(int dir_fd, const char *name, struct buffer *ret, struct error *er
 bool file_read_at(int fd, void *data, size_t len, int64_t offset);
 /* Replace the file atomically (temporary name, rename); `durable` adds fsync of file and folder. */
 int file_write_atomic(int dir_fd, const char *name, const void *data, size_t len, mode_t mode,
-		      bool durable, struct error *err);
+                      bool durable, struct error *err);
 int file_write_all(int fd, const void *data, size_t len, struct error *err);
 /* Remove a file or a whole tree without following links; a missing one is fine. */
 int file_remove_tree(int dir_fd, const char *name, struct error *err);
