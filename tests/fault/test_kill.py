@@ -302,7 +302,7 @@ def test_a_reboot(make_server):
     running = [server.submit(["sh", "-c", "echo up; sleep 600"], attempts=attempts)["id"] for attempts in (1, 2)]
     for job_id in running:
         server.wait_job(job_id, ("RUNNING",))
-        wait_until(lambda: (server.state / "attempts" / f"{job_id}.1" / "log").stat().st_size > 60, 5, "a line in the log")
+        wait_until(lambda: b" o up\n" in (server.state / "attempts" / f"{job_id}.1" / "log").read_bytes(), 5, "a line in the log")
     waiting = server.submit(["echo", "ran"])["id"]
     server.kill9()
     for pid in server.live_monitors():
