@@ -4,8 +4,12 @@
 #define HEARTH_API_API_H
 
 #include "base/configuration.h"
+#include "job/bucket_service.h"
 #include "job/image_service.h"
+#include "job/schedule_service.h"
 #include "job/service.h"
+#include "job/webhook_service.h"
+#include "job/xet_service.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "store/accounts.h"
@@ -18,6 +22,10 @@ struct api {
 	struct job_service *jobs;
 	struct image_service *images;
 	struct http_client *client;
+	struct bucket_service *buckets;
+	struct xet_service *xet;
+	struct schedule_service *schedules;
+	struct webhook_service *webhooks;
 	const char *version;
 	int64_t started_ms;
 	uid_t admin_uid; /* besides root, who may use /admin over the Unix socket */

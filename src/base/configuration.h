@@ -78,6 +78,37 @@ struct configuration {
 	char *subnet;	    /* "10.213.0.0/16" */
 	char *dns;	    /* "auto" or addresses, comma-separated */
 	char *deny;	    /* CIDRs that jobs cannot reach, comma-separated */
+	bool give_endpoint; /* HF_ENDPOINT in jobs, and the way from jobs to this server */
+	/* [hub]: where models, datasets and Spaces come from */
+	char *hub_endpoint;	/* a Hub's URL; NULL: auth.upstream_url, if any */
+	char *hub_mirror;	/* folder that serves as the Hub; NULL: none */
+	char *hub_token_file;	/* token for repositories when the user's own does not serve; NULL: none */
+	char *hub_fetch;	/* "lazy" or "prefetch" */
+	int64_t hub_cache_bytes; /* blocks of repositories on disk; 0: no limit */
+	int64_t hub_timeout_s;	/* a read from the Hub fails after so long without a byte */
+	/* [buckets] */
+	int64_t bucket_quota_bytes;	/* of one bucket; 0: none */
+	int64_t namespace_quota_bytes;	/* of all buckets of a namespace and its uploads; 0: none */
+	bool buckets_private;		/* new ones, unless asked for otherwise */
+	int64_t upload_keep_s;		/* how long uploaded xorbs are kept after their last use */
+	/* [uv] */
+	char *uv_image;		 /* of `hearth uv run` */
+	bool uv_cache;		 /* keep environments between jobs of a namespace */
+	int64_t uv_cache_bytes;	 /* per namespace; 0: no limit */
+	char *uv_index_url;	 /* UV_DEFAULT_INDEX; NULL: unset */
+	char *uv_wheels;	 /* folder of wheels, given to jobs as UV_FIND_LINKS; NULL: none */
+	bool uv_offline;	 /* UV_OFFLINE */
+	/* [schedules] */
+	char *schedule_catch_up;	/* "latest", "none", "all" */
+	int64_t schedule_catch_up_max;	/* most ticks made up for with "all" */
+	int64_t schedule_catch_up_age_s; /* older ticks are never made up for */
+	int64_t schedules_max;		/* per namespace */
+	/* [webhooks] */
+	bool webhook_private_addresses;	/* may deliveries go to private and loopback addresses? */
+	int64_t webhook_timeout_s;	/* of one delivery */
+	int64_t webhook_retry_s;	/* a delivery is given up after so long */
+	int64_t webhook_daily_max;	/* triggers per webhook and day */
+	char *webhook_ingest_secret_file; /* secret of events from a real Hub; NULL: none are taken */
 
 	struct flavor *flavors;
 	size_t n_flavors;

@@ -152,6 +152,8 @@ int configuration_finish(struct configuration *c, struct error *err)
 	if (check_required(c, err) < 0 || check_flavors(c, err) < 0 ||
 	    check_url(c->public_url, "[server] public_url", err) < 0 ||
 	    check_url(c->upstream_url, "[auth] upstream_url", err) < 0 ||
+	    check_url(c->hub_endpoint, "[hub] endpoint", err) < 0 ||
+	    check_url(c->uv_index_url, "[uv] index_url", err) < 0 ||
 	    check_subnet(c->subnet, err) < 0)
 		return -1;
 	if (!c->tls_certificate != !c->tls_key)

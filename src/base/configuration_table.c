@@ -103,6 +103,71 @@ const struct setting configuration_table[] = {
 	  .help = "Networks that jobs cannot reach, comma-separated, besides this machine and other "
 		  "jobs." },
 
+	{ "network", "give_endpoint", SETTING_BOOLEAN, AT(give_endpoint), "no",
+	  .help = "Whether jobs can reach this server, and get its address as HF_ENDPOINT." },
+
+	{ "hub", "endpoint", SETTING_TEXT, AT(hub_endpoint),
+	  .help = "A Hub (for example https://huggingface.co) whose models, datasets and Spaces jobs "
+		  "can mount. Empty: upstream_url of [auth], if that is set." },
+	{ "hub", "mirror", SETTING_TEXT, AT(hub_mirror),
+	  .help = "Folder that serves as the Hub where there is no Internet: models/ORG/NAME, "
+		  "datasets/ORG/NAME, spaces/ORG/NAME; NAME@REVISION beside it for other revisions." },
+	{ "hub", "token_file", SETTING_TEXT, AT(hub_token_file),
+	  .help = "File with a token for repositories of the Hub, used when the user has none there." },
+	{ "hub", "fetch", SETTING_TEXT, AT(hub_fetch), "lazy", .choices = "lazy prefetch",
+	  .help = "lazy: files of a repository are fetched as the job reads them. prefetch: all of them "
+		  "before it starts." },
+	{ "hub", "cache_limit", SETTING_BYTES, AT(hub_cache_bytes), "100G",
+	  .help = "Disk space for fetched parts of repositories; the least recently used go first. 0: no "
+		  "limit." },
+	{ "hub", "timeout", SETTING_SECONDS, AT(hub_timeout_s), "30s", .min = 1,
+	  .help = "A read from the Hub fails after so long without a byte." },
+
+	{ "buckets", "quota", SETTING_BYTES, AT(bucket_quota_bytes), "0",
+	  .help = "Size limit of one bucket. 0: no limit." },
+	{ "buckets", "namespace_quota", SETTING_BYTES, AT(namespace_quota_bytes), "0",
+	  .help = "Size limit of all buckets of a namespace together with its uploads. 0: no limit." },
+	{ "buckets", "private", SETTING_BOOLEAN, AT(buckets_private), "no",
+	  .help = "Whether new buckets are private unless asked for otherwise." },
+	{ "buckets", "upload_keep", SETTING_SECONDS, AT(upload_keep_s), "25d", .min = 60,
+	  .help = "How long uploaded data is kept after its last use, besides the bucket's files. Clients "
+		  "remember for 3 weeks what they have sent." },
+
+	{ "uv", "image", SETTING_TEXT, AT(uv_image), "ghcr.io/astral-sh/uv:python3.12-bookworm",
+	  .help = "Image of `hearth uv run`." },
+	{ "uv", "cache", SETTING_BOOLEAN, AT(uv_cache), "yes",
+	  .help = "Whether packages and environments of uv are kept between the jobs of a namespace." },
+	{ "uv", "cache_limit", SETTING_BYTES, AT(uv_cache_bytes), "20G",
+	  .help = "Disk space for that, per namespace. 0: no limit." },
+	{ "uv", "index_url", SETTING_TEXT, AT(uv_index_url),
+	  .help = "Package index that jobs get as UV_DEFAULT_INDEX. Empty: uv's own." },
+	{ "uv", "wheels", SETTING_TEXT, AT(uv_wheels),
+	  .help = "Folder of wheels that jobs get as UV_FIND_LINKS. Empty: none." },
+	{ "uv", "offline", SETTING_BOOLEAN, AT(uv_offline), "no",
+	  .help = "Whether uv in jobs never asks an index: UV_OFFLINE." },
+
+	{ "schedules", "catch_up", SETTING_TEXT, AT(schedule_catch_up), "latest", .choices = "latest none all",
+	  .help = "What happens to ticks that came while the server was down: latest starts one job for "
+		  "them, none starts nothing, all starts one for each, up to catch_up_max." },
+	{ "schedules", "catch_up_max", SETTING_INTEGER, AT(schedule_catch_up_max), "24", .min = 1,
+	  .help = "Most ticks that catch_up = all makes up for." },
+	{ "schedules", "catch_up_age", SETTING_SECONDS, AT(schedule_catch_up_age_s), "7d", .min = 1,
+	  .help = "Ticks older than this are never made up for." },
+	{ "schedules", "max", SETTING_INTEGER, AT(schedules_max), "100000", .min = 1,
+	  .help = "Schedules per namespace." },
+
+	{ "webhooks", "private_addresses", SETTING_BOOLEAN, AT(webhook_private_addresses), "no",
+	  .help = "Whether webhooks may be delivered to private and loopback addresses." },
+	{ "webhooks", "timeout", SETTING_SECONDS, AT(webhook_timeout_s), "10s", .min = 1,
+	  .help = "Time limit of one delivery." },
+	{ "webhooks", "retry", SETTING_SECONDS, AT(webhook_retry_s), "1d",
+	  .help = "How long a failing delivery is tried again." },
+	{ "webhooks", "daily_max", SETTING_INTEGER, AT(webhook_daily_max), "1000", .min = 1,
+	  .help = "Triggers per webhook and day; more are dropped and shown in its log." },
+	{ "webhooks", "ingest_secret_file", SETTING_TEXT, AT(webhook_ingest_secret_file),
+	  .help = "File with the secret of a webhook on a real Hub that points to this server. Empty: "
+		  "such events are refused." },
+
 	{ "flavor", "pretty_name", SETTING_TEXT, IN_FLAVOR(pretty_name),
 	  .help = "Name for people. Empty: the name." },
 	{ "flavor", "vcpu", SETTING_MILLIS, IN_FLAVOR(cpu_millis),

@@ -1,0 +1,1 @@
+-- Buckets, what is known of their files, xorbs, registered files (store/buckets.h).
