@@ -28,6 +28,7 @@ struct serve {
 	struct image_service *images;
 	struct job_service *jobs;
 	struct http_client *client;
+	struct webhook_service *webhooks;
 	struct http_server *server, *admin_server; /* the same without TLS */
 	struct api api;
 	uv_signal_t signals[3];
@@ -137,6 +138,14 @@ static void wire_services(struct serve *s)
 	});
 	if (c->upstream_url && c->upstream_url[0]) /* what nobody uses costs memory too */
 		s->client = http_client_new(s->loop);
+	s->webhooks = webhook_service_new(&(struct webhook_service_options){
+	        .loop = s->loop,
+	        .db = s->db,
+	        .configuration = c,
+	        .key = s->key,
+	        .client = s->client,
+	        .public_url = c->public_url ? c->public_url : s->sockets->endpoint,
+	});
 	s->api = (struct api){
 	        .loop = s->loop,
 	        .db = s->db,
@@ -144,6 +153,7 @@ static void wire_services(struct serve *s)
 	        .jobs = s->jobs,
 	        .images = s->images,
 	        .client = s->client,
+	        .webhooks = s->webhooks,
 	        .version = HEARTH_VERSION,
 	        .started_ms = clock_now_ms(),
 	        .admin_uid = getuid(),
@@ -185,6 +195,7 @@ static void start_jobs(struct serve *s)
 
 	job_service_start(s->jobs, backend_local_new(s->loop, s->configuration, s->images,
 	                                             s->attempts_fd, s->link_fd, &events));
+	webhook_service_start(s->webhooks, s->jobs);
 }
 
 int serve(struct configuration *c, const struct options *options, struct sockets *sockets,
