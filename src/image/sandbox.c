@@ -7,7 +7,7 @@
 #include "image/sandbox.h"
 
 #include "base/cleanup.h"
-#include "image/sandbox_filter.h"
+#include "base/sandbox_filter.h"
 
 #include <errno.h>
 #include <fcntl.h>

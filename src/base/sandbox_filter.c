@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A seccomp filter for the unpacker: no network, no programs, no namespaces, no mounts, and none of
- * the kernel's rarely walked interfaces. A list of what is refused and not of what is allowed: the
- * unpacker is our own code, and what its C library calls changes from release to release.
+ * A seccomp filter for those who read bytes of strangers: no network, no programs, no namespaces, no
+ * mounts, and none of the kernel's rarely walked interfaces. A list of what is refused and not of
+ * what is allowed: the programs are our own code, and what their C library calls changes from
+ * release to release.
  */
-#include "image/sandbox_filter.h"
+#include "base/sandbox_filter.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -114,7 +115,7 @@ int sandbox_filter_install(struct error *err)
 	code[FILTER_HEAD + FILTER_COUNT + 1] =
 	        (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
-		return fail_errno(err, E_INTERNAL, errno, "Unpacking: seccomp");
+		return fail_errno(err, E_INTERNAL, errno, "the system call filter cannot be set");
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The system calls that an unpacker has no use for, taken away. */
-#ifndef HEARTH_IMAGE_SANDBOX_FILTER_H
-#define HEARTH_IMAGE_SANDBOX_FILTER_H
+/* The system calls that programs reading bytes of strangers have no use for, taken away. */
+#ifndef HEARTH_BASE_SANDBOX_FILTER_H
+#define HEARTH_BASE_SANDBOX_FILTER_H
 
 #include "base/error.h"
 
