@@ -41,6 +41,10 @@ void buckets_remove(struct database *db, const char *id); /* and all that is kno
 int buckets_move(struct database *db, const char *id, const struct account *owner, const char *name, struct error *err);
 void buckets_set_private(struct database *db, const char *id, bool is_private);
 void buckets_set_usage(struct database *db, const char *id, int64_t size, int64_t files, int64_t now_ms);
+/* A move is noted until the folder has followed; `moved_from` is the "namespace/name" that it had. */
+void buckets_move_done(struct database *db, const char *id);
+void buckets_each_of_all(struct database *db, bool only_moved,
+			 void (*fn)(void *, const struct bucket *, const char *moved_from), void *arg);
 int64_t buckets_namespace_size(struct database *db, const char *namespace_id); /* bytes of all its buckets */
 
 struct bucket_file {
@@ -57,14 +61,20 @@ bool bucket_files_find(struct database *db, const char *bucket_id, const char *p
 /* Some file of the bucket with this content; the caller checks that it is still so. */
 void bucket_files_each_with_hash(struct database *db, const char *bucket_id, const char *hash,
 				 bool (*fn)(void *, const struct bucket_file *), void *arg);
+/* The same in any bucket of a namespace. *ret_path is yours to free. */
+bool bucket_files_find_in_namespace(struct database *db, const char *namespace_id, const char *hash,
+				    char ret_bucket_id[ID_SIZE], char **ret_path, int64_t *ret_size);
 void bucket_files_remove(struct database *db, const char *bucket_id, const char *path); /* and below "path/" */
 
 /* Chunk tables of files (hub/file_work.h), by hash, whoever has them; NULL when it is in a file. */
 void chunk_tables_put(struct database *db, const char *hash, const void *table, size_t len);
 bool chunk_tables_get(struct database *db, const char *hash, struct buffer *ret);
+/* Of content that no file has any more. */
+void chunk_tables_forget_unused(struct database *db, int limit);
 
 /* Xorbs of a namespace. `is_durable` false: not flushed yet (a reboot may lose it). */
 void xorbs_put(struct database *db, const char *namespace_id, const char *hash, int64_t bytes, int64_t now_ms);
+bool xorbs_find(struct database *db, const char *namespace_id, const char *hash);
 void xorbs_touch(struct database *db, const char *namespace_id, const char *hash, int64_t now_ms);
 int64_t xorbs_namespace_size(struct database *db, const char *namespace_id);
 void xorbs_set_all_durable(struct database *db, int64_t put_before_ms);
@@ -78,6 +88,7 @@ void registered_files_put(struct database *db, const char *namespace_id, const c
 			  int64_t now_ms);
 bool registered_files_find(struct database *db, const char *namespace_id, const char *hash, int64_t *ret_size,
 			   struct buffer *ret_terms);
+void registered_files_forget(struct database *db, int64_t before_ms, int limit); /* unused since then */
 
 /* Facts about the server itself: "cas_epoch", "boot_id", "cas_key". */
 bool server_facts_get(struct database *db, const char *name, struct buffer *ret);
