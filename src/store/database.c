@@ -20,7 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define CACHE_SIZE 128 /* power of two, more than the folder has literals */
+#define CACHE_SIZE 512 /* power of two, more than the folder has literals */
 #define BUSY_TIMEOUT_MS 10000
 #define CHECKPOINT_PAGES 1000
 #define CHECKPOINT_HARD_PAGES 16000
