@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stand-in for ghcr.io/astral-sh/uv:python3.12-bookworm: Debian's python3 and PyPI's uv, pushed to a test registry
+under that name. Servers that ask this registry instead of ghcr.io (SETTINGS) cannot tell it from the real one."""
+import fcntl
+import pathlib
+import shutil
+import subprocess
+import zipfile
+
+import oci
+
+CACHE = pathlib.Path(__file__).resolve().parents[2] / ".cache" / "uv"
+IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
+
+
+def settings(registry):
+    """Of a server: the image comes from the test registry; jobs trust the CAs of this machine."""
+    return f"[registry ghcr.io]\nmirror = {registry.host}\nplain_http = yes\n"
+
+
+def program():
+    """Path of the `uv` program of PyPI's wheel, fetched once."""
+    path = CACHE / "uv"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            wheels = CACHE / "wheels"
+            shutil.rmtree(wheels, ignore_errors=True)
+            subprocess.run(["/usr/bin/python3", "-m", "pip", "download", "-q", "--no-deps", "--disable-pip-version-check",
+                            "--dest", wheels, "uv"], check=True)
+            with zipfile.ZipFile(next(wheels.glob("uv-*.whl"))) as wheel:
+                name = next(name for name in wheel.namelist() if name.endswith(".data/scripts/uv"))
+                part = CACHE / "uv.part"
+                part.write_bytes(wheel.read(name))
+            part.chmod(0o755)
+            part.rename(path)
+            shutil.rmtree(wheels)
+    return path
+
+
+def make(root_tar, **config):
+    """`root_tar`: a Debian root with python3 (tools/make-image)."""
+    own = oci.Layer([oci.folder("usr/local"), oci.folder("usr/local/bin"), oci.file("usr/local/bin/uv", program().read_bytes(), 0o755),
+                     oci.symlink("usr/local/bin/python", "/usr/bin/python3"), oci.symlink("usr/local/bin/python3", "/usr/bin/python3")],
+                    compression="none")
+    base = oci.Layer(pathlib.Path(root_tar).read_bytes(), compression="none")
+    return oci.Image([base, own], config={"Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "UV_TOOL_BIN_DIR=/usr/local/bin"],
+                                          "Cmd": ["python3"], **config})
+
+
+def push(registry, root_tar, tag="python3.12-bookworm", **config):
+    return oci.push(make(root_tar, **config), f"http://{registry.host}", "astral-sh/uv", tag)
