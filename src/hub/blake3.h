@@ -20,7 +20,7 @@ struct blake3 {
 	uint64_t leaves;      /* complete ones before it */
 	uint8_t block[BLAKE3_BLOCK];
 	uint8_t block_len, blocks_done, flags, stack_len;
-	uint8_t stack[54][BLAKE3_SIZE];
+	uint8_t stack[55][BLAKE3_SIZE]; /* of subtrees; the last two may be of one size */
 };
 
 void blake3_init(struct blake3 *hash);

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The chunk table of a file: its chunks in order, 36 bytes each (32 bytes hash, u32 little-endian
- *length of 1 to 128 KiB). It is all that is needed to give a plain file to Xet clients: cut into
- *virtual xorbs of scheme 0, which exist only on the wire.
+ * length of 1 to 128 KiB). It is all that is needed to give a plain file to Xet clients: cut into
+ * virtual xorbs of scheme 0, which exist only on the wire.
  *
  * A table is made by a file_scan: from the bytes of a file (chunked and hashed here), or from
- *chunks that somebody has verified (terms of xorbs). Either way it gives the file's hash and size
- *at the end:
+ * chunks that somebody has verified (terms of xorbs). Either way it gives the file's hash and size
+ * at the end:
  *
  *	struct file_scan scan;
  *	file_scan_init(&scan);
- *	while (read…)
- *		if (file_scan_update(&scan, data, len, err) < 0)
- *			…
- *	file_scan_finish(&scan, &hash, err) …
- *	… scan.size, scan.table.records, scan.table.count …
+ *	while (read ...)
+ *		if (file_scan_update(&scan, data, len, err) < 0) ...
+ *	if (file_scan_finish(&scan, &hash, err) < 0) ...
+ *	... scan.size, scan.table.records, scan.table.count ...
  *	file_scan_clear(&scan);
  *
  * Cutting into groups is a function of the table alone: the same table gives the same virtual
- *xorbs, today and after a restart. Walking the groups costs one look at each length; the hash of a
- *group costs up to some ms for 8192 chunks, so it is asked for separately, only for the groups that
- *are needed.
+ * xorbs, today and after a restart. Walking the groups costs one look at each length; the hash of
+ * a group costs up to some ms for 8192 chunks, so it is asked for separately, only for the groups
+ * that are needed.
  */
 #ifndef HEARTH_HUB_FILE_TABLE_H
 #define HEARTH_HUB_FILE_TABLE_H
@@ -34,9 +33,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FILE_TABLE_RECORD 36                     /* bytes per chunk */
-#define FILE_TABLE_CHUNKS_MAX (16 * 1024 * 1024) /* of one file: some 1 TiB, and 576 MiB of table  \
-	                                          */
+#define FILE_TABLE_RECORD 36 /* bytes per chunk */
+#define FILE_TABLE_CHUNKS_MAX                                                                      \
+	(16 * 1024 * 1024) /* of one file: some 1 TiB, and 576 MiB of table                        \
+	                    */
 
 /* A view: the records belong to somebody else (a scan, a row, a mapped file) and need no alignment.
  */

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct blake3;
+
 #define XET_HASH_SIZE 32
 #define XET_HASH_TEXT_SIZE 65 /* 64 digits and NUL */
 
@@ -27,6 +29,8 @@ void xet_hash_format(const struct xet_hash *hash, char ret[XET_HASH_TEXT_SIZE]);
 bool xet_hash_parse(const char *text, struct xet_hash *ret); /* either case; exactly 64 digits */
 
 void xet_chunk_hash(const void *data, size_t len, struct xet_hash *ret);
+/* Bit by bit: then blake3_update() and blake3_final(). */
+void xet_chunk_hash_begin(struct blake3 *hash);
 
 /* The Merkle tree of a list that comes one by one: constant memory, the same root as xet_root(). */
 #define XET_TREE_GROUP 9   /* children of an inner node at most; at least 3 but for the last */
