@@ -7,9 +7,9 @@
  */
 #include "image/registry_http.h"
 
+#include "base/address_guard.h"
 #include "base/cleanup.h"
 #include "base/memory.h"
-#include "image/address_guard.h"
 #include "image/registry_url.h"
 
 #include <curl/curl.h>

@@ -2,7 +2,7 @@
 #include "../unit.h"
 
 #include "base/cleanup.h"
-#include "image/address_guard.h"
+#include "base/address_guard.h"
 #include "image/registry_auth.h"
 #include "image/registry_http.h"
 #include "image/registry_url.h"
@@ -191,6 +191,30 @@ static bool refuses(const char *text)
 	return address_guard_refuses((struct sockaddr *)&in6);
 }
 
+static void test_private_addresses(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_private;
+	} cases[] = {{"10.1.2.3", true},      {"172.31.0.1", true},   {"172.32.0.1", false},
+	             {"192.168.1.1", true},   {"100.64.0.1", true},   {"100.128.0.1", false},
+	             {"198.19.0.1", true},    {"8.8.8.8", false},     {"127.0.0.1", false},
+	             {"fd12::1", true},       {"2001:db8::1", false}, {"::ffff:10.0.0.1", true},
+	             {"64:ff9b::a00:1", true}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sockaddr_in in = {.sin_family = AF_INET};
+		struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+		bool is_ipv4 = inet_pton(AF_INET, cases[i].text, &in.sin_addr) == 1;
+
+		if (!is_ipv4)
+			assert_int_equal(inet_pton(AF_INET6, cases[i].text, &in6.sin6_addr), 1);
+		assert_int_equal(address_guard_is_private(is_ipv4 ? (struct sockaddr *)&in
+		                                                  : (struct sockaddr *)&in6),
+		                 cases[i].is_private);
+	}
+}
+
 static void test_addresses(void **state)
 {
 	static const char *const bad[] = {"127.0.0.1",
@@ -248,10 +272,15 @@ static void test_proxies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_challenges),  cmocka_unit_test(test_bad_challenges),
-	        cmocka_unit_test(test_credentials), cmocka_unit_test(test_bad_credentials),
-	        cmocka_unit_test(test_basic_value), cmocka_unit_test(test_families),
-	        cmocka_unit_test(test_urls),        cmocka_unit_test(test_addresses),
+	        cmocka_unit_test(test_challenges),
+	        cmocka_unit_test(test_bad_challenges),
+	        cmocka_unit_test(test_credentials),
+	        cmocka_unit_test(test_bad_credentials),
+	        cmocka_unit_test(test_basic_value),
+	        cmocka_unit_test(test_families),
+	        cmocka_unit_test(test_urls),
+	        cmocka_unit_test(test_addresses),
+	        cmocka_unit_test(test_private_addresses),
 	        cmocka_unit_test(test_proxies),
 	};
 
