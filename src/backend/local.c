@@ -89,6 +89,14 @@ static void fail_now(struct local_attempt *attempt, const char *text)
 	local_attempt_ended(attempt, &record);
 }
 
+static void on_progress(void *arg, const char *message)
+{
+	struct local_attempt *attempt = arg;
+	const struct backend_events *events = &attempt->local->events;
+	if (events->progress)
+		events->progress(events->arg, attempt->job_id, attempt->number, message);
+}
+
 static void on_running(struct local_attempt *attempt, const json_t *message)
 {
 	const struct backend_events *events = &attempt->local->events;
@@ -127,6 +135,8 @@ static void on_monitor_message(void *arg, const json_t *message)
 		on_running(attempt, message);
 	else if (!strcmp(type, "ended"))
 		on_monitor_ended(attempt);
+	else if (!strcmp(type, "progress") && !attempt->is_running)
+		on_progress(attempt, json_get_text(message, "text", ""));
 	else if (!strcmp(type, "error"))
 		on_not_started(attempt,
 		               json_get_text(message, "text", "The monitor could not start"));
@@ -213,14 +223,6 @@ static int start_monitor(struct local_attempt *attempt, const json_t *record, st
 	return ask_for_monitor(attempt, err);
 }
 
-static void on_image_progress(void *arg, const char *message)
-{
-	struct local_attempt *attempt = arg;
-	const struct backend_events *events = &attempt->local->events;
-	if (events->progress)
-		events->progress(events->arg, attempt->job_id, attempt->number, message);
-}
-
 static void on_image(void *arg, const json_t *record, const struct error *image_err)
 {
 	struct local_attempt *attempt = arg;
@@ -243,7 +245,7 @@ static void on_image(void *arg, const json_t *record, const struct error *image_
 void local_attempt_begin(struct local_attempt *attempt)
 {
 	struct local *local = attempt->local;
-	struct image_wait_events events = {on_image_progress, on_image, attempt};
+	struct image_wait_events events = {on_progress, on_image, attempt};
 	struct error err = ERROR_INIT;
 	char reference[REFERENCE_MAX];
 	if (attempt->is_stopping) {

@@ -22,11 +22,12 @@
  *   network: "bridge" | "none"
  *   marker: bool, write "===== Job started at … =====" first
  *   volumes: ["/path", …] of the image config, made as empty folders of the upper layer (optional)
- *   mounts: [] reserved for volumes of a job (later issue)
+ *   mounts: volumes of the job and the cache of uv (base/volume.h; optional)
  *
  * Messages on `control` and on the pair given at start, one JSON object each:
  *   monitor → hearthd  {"type":"running","started_ms":…}  the user's process was started
  *                      {"type":"ended"}                   exit.json is there and durable
+ *                      {"type":"progress","text":…}       why the job does not run yet, for its owner
  *                      {"type":"error","code":…,"text":…} by the spawner: the monitor never started
  *   hearthd → monitor  {"type":"cancel"}  SIGTERM, grace, SIGKILL of the whole tree; outcome "canceled"
  *                      {"type":"extend","timeout_s":…}    new limit, counted from the start

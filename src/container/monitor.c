@@ -155,6 +155,7 @@ static void begin(struct monitor *m)
 	                               m->configuration->storage_limits ? m->spec.storage_bytes : 0,
 	                               storage_exceeded, m);
 	start_sampler(m);
+	monitor_uv_watch(m);
 	monitor_write_state(m, "running");
 	monitor_spec_clear(&m->spec);
 	user_namespace_close(&m->namespaces);
@@ -174,7 +175,7 @@ static int run_job(struct monitor *m, struct error *err)
 		return -1;
 	if (monitor_spec_read(m->attempt_fd, &m->spec, err) ||
 	    log_writer_open(m->attempt_fd, m->spec.log_limit_bytes, 0, &m->log, err) ||
-	    monitor_build(m, err))
+	    monitor_uv_wait(m, err) || monitor_build(m, err))
 		return -1;
 	m->started_ms = clock_now_ms();
 	m->started_us = clock_monotonic_us();
@@ -257,7 +258,9 @@ static void conclude(struct monitor *m, const struct error *failure)
 	        .memory_limit_bytes = m->spec.memory_bytes,
 	};
 
-	if (failure) {
+	if (failure && monitor_end_outcome(m->end) != OUTCOME_NONE) {
+		record.outcome = monitor_end_outcome(m->end);
+	} else if (failure) {
 		record.outcome = OUTCOME_FAILED;
 		(void)snprintf(record.message, sizeof(record.message), "%s", failure->text);
 	} else {
@@ -285,6 +288,7 @@ static void clean_up(struct monitor *m)
 	dns_relay_free(m->dns_relay);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
+	monitor_uv_release(m);
 	if (m->cgroup && cgroup_remove(m->cgroup, REMOVE_CGROUP_MS, &err))
 		log_warning("%s", err.text);
 	(void)umount2(STAGE_ROOT, MNT_DETACH);
@@ -292,6 +296,7 @@ static void clean_up(struct monitor *m)
 		log_warning("%s", err.text);
 	if (m->log && log_compress(m->attempt_fd, &err))
 		log_warning("%s", err.text);
+	monitor_uv_trim(m);
 	cgroup_free(m->cgroup);
 	user_namespace_close(&m->namespaces);
 	monitor_spec_clear(&m->spec);

@@ -28,7 +28,7 @@ struct monitor {
 	struct configuration *configuration;
 	int attempt_fd;
 	int control_fd; /* given at start; -1: none, or handed on */
-	int host_pid; /* ours, as the host sees it */
+	int host_pid;   /* ours, as the host sees it */
 	struct monitor_spec spec;
 
 	/* Made by monitor_build(). */
@@ -38,7 +38,7 @@ struct monitor {
 	struct dns_plan dns;
 	struct log_writer *log;
 	int pipe_fd, upper_fd; /* -1: none, or handed on */
-	pid_t pid;	       /* of the job's first process; 0: never started */
+	pid_t pid;             /* of the job's first process; 0: never started */
 
 	/* While it runs. */
 	struct poller *poller;
@@ -47,17 +47,29 @@ struct monitor {
 	struct dns_relay *dns_relay;
 	struct storage_watch *storage;
 	struct monitor_end *end;
+	struct monitor_uv *uv;          /* NULL: not a uv job, or there is no cache */
 	int64_t started_ms, started_us; /* wall clock; clock_monotonic_us() */
 	int wait_status;
 };
 
-/* state.json. Before the job's process can exist it says "starting": if we are lost from then on, nobody
- * may believe that the job never began. */
+/* state.json. Before the job's process can exist it says "starting": if we are lost from then on,
+ * nobody may believe that the job never began. */
 void monitor_write_state(const struct monitor *monitor, const char *phase);
 
-/* Start the job's process. On failure what was made stays for monitor's clean-up; the sentence is for
- * the job's owner. */
+/* Start the job's process. On failure what was made stays for monitor's clean-up; the sentence is
+ * for the job's owner. */
 int monitor_build(struct monitor *monitor, struct error *err);
+
+/* The cache of a uv job (uv_cache.h). Wait until no other job builds the same environment; fails
+ * only when the attempt is cancelled meanwhile. */
+int monitor_uv_wait(struct monitor *monitor, struct error *err);
+/* Show it in the job's root, whose process will have these host ids. A cache that cannot be shown
+ * is only logged. */
+int monitor_uv_mount(struct monitor *monitor, uint32_t first_id, uint32_t uid, uint32_t gid,
+                     struct error *err);
+void monitor_uv_watch(struct monitor *monitor);   /* see when the environment is built */
+void monitor_uv_release(struct monitor *monitor); /* the job's processes are gone */
+void monitor_uv_trim(struct monitor *monitor);    /* keep to the size limit, and free */
 
 /* Deadlines. `outcome` is OUTCOME_NONE unless the end was ordered. */
 struct monitor_end *monitor_end_new(struct monitor *monitor);
@@ -67,8 +79,8 @@ void monitor_end_set_timeout(struct monitor_end *end, int64_t timeout_s); /* fro
 void monitor_end_order(struct monitor_end *end, enum attempt_outcome outcome);
 enum attempt_outcome monitor_end_outcome(const struct monitor_end *end);
 
-/* The whole life of an attempt whose folder is the present directory. `control_fd` -1: none. Returns
- * the process's exit status. */
+/* The whole life of an attempt whose folder is the present directory. `control_fd` -1: none.
+ * Returns the process's exit status. */
 int monitor_run(struct configuration *configuration, int take_control_fd);
 
 #endif

@@ -51,7 +51,9 @@ void monitor_end_free(struct monitor_end *end)
 
 void monitor_end_set_timeout(struct monitor_end *end, int64_t timeout_s)
 {
-	if (end->outcome == OUTCOME_NONE)
+	if (end->monitor->started_us == 0)
+		end->monitor->spec.timeout_s = timeout_s;
+	else if (end->outcome == OUTCOME_NONE)
 		poller_timer_set(end->timer, end->monitor->started_us / 1000 + timeout_s * 1000);
 }
 
@@ -127,6 +129,10 @@ void monitor_end_order(struct monitor_end *end, enum attempt_outcome outcome)
 	if (end->outcome != OUTCOME_NONE)
 		return;
 	end->outcome = outcome;
+	if (m->pid == 0) { /* waiting for what the job needs */
+		poller_stop(m->poller);
+		return;
+	}
 	end->kill_at_ms = clock_monotonic_ms() + m->spec.grace_s * 1000;
 	/* Asked before the signal: a process that dies of it handles nothing any more. */
 	bool is_pointless = cgroup_each(m->cgroup, handler_visited, m);

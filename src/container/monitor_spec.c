@@ -112,6 +112,21 @@ static int check_size(const struct spec_fields *f, struct error *err)
 	return 0;
 }
 
+static int check_mounts(const json_t *mounts, struct error *err)
+{
+	size_t i;
+	json_t *mount;
+
+	if (mounts && !json_is_array(mounts))
+		return fail(err, E_INVALID, "mounts must be a list");
+	json_array_foreach(mounts, i, mount)
+	{
+		if (strcmp(json_get_text(mount, "kind", ""), "uv-cache") != 0)
+			return fail(err, E_UNSUPPORTED, "Volumes are not supported yet");
+	}
+	return 0;
+}
+
 static int check_lists(const struct spec_fields *f, struct error *err)
 {
 	size_t i;
@@ -141,9 +156,7 @@ static int check_lists(const struct spec_fields *f, struct error *err)
 	}
 	if (check_size(f, err))
 		return -1;
-	if (f->mounts && json_array_size(f->mounts) > 0)
-		return fail(err, E_UNSUPPORTED, "Volumes are not supported yet");
-	return 0;
+	return check_mounts(f->mounts, err);
 }
 
 static int check_fields(const struct spec_fields *f, struct error *err)
@@ -190,6 +203,7 @@ int monitor_spec_read(int dir_fd, struct monitor_spec *ret, struct error *err)
 	        .args = f.args,
 	        .env = f.env,
 	        .volumes = f.volumes,
+	        .mounts = f.mounts,
 	        .cwd = f.cwd,
 	        .user = f.user,
 	        .hostname = f.hostname,
@@ -212,5 +226,5 @@ void monitor_spec_clear(struct monitor_spec *spec)
 	json_decref(spec->json);
 	spec->json = NULL;
 	spec->job_id = spec->cwd = spec->user = spec->hostname = NULL;
-	spec->layers = spec->args = spec->env = spec->volumes = NULL;
+	spec->layers = spec->args = spec->env = spec->volumes = spec->mounts = NULL;
 }

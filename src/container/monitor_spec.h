@@ -17,6 +17,7 @@ struct monitor_spec {
 	const char *job_id;
 	int64_t attempt, slot;
 	json_t *layers, *args, *env, *volumes; /* arrays of strings; volumes may be NULL */
+	json_t *mounts; /* array of objects (base/volume.h); may be NULL */
 	const char *cwd, *user, *hostname;
 	int64_t cpu_millis, memory_bytes, storage_bytes, pids_limit;
 	int64_t timeout_s, grace_s, log_limit_bytes;

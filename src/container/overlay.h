@@ -33,5 +33,7 @@ bool overlay_can_merge(const struct overlay_options *options, const char *name, 
 int overlay_mount(const struct overlay_options *options, int *ret_upper_fd, struct error *err);
 /* Remove OVERLAY_DISK, whatever a job has put there; a missing one is fine. */
 int overlay_remove(int attempt_fd, struct error *err);
+/* The same for any folder that a job has written. */
+int overlay_remove_tree(int dir_fd, const char *name, struct error *err);
 
 #endif

@@ -69,20 +69,26 @@ static bool remove_round(int top_fd, unsigned long *number, bool *ret_is_empty)
 	return has_removed;
 }
 
-int overlay_remove(int attempt_fd, struct error *err)
+int overlay_remove_tree(int dir_fd, const char *name, struct error *err)
 {
 	unsigned long number = 0;
 	bool is_empty = false;
-	autoclose int disk_fd =
-	        openat(attempt_fd, OVERLAY_DISK, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autoclose int top_fd =
+	        openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (disk_fd < 0 && errno == ENOENT)
+	if (top_fd < 0 && errno == ENOENT)
 		return 0;
-	for (int round = 0; disk_fd >= 0 && round < ROUNDS_MAX && !is_empty; round++) {
-		if (!remove_round(disk_fd, &number, &is_empty) && !is_empty)
-			return fail(err, E_INTERNAL, "cannot remove the job's upper layer");
+	for (int round = 0; top_fd >= 0 && round < ROUNDS_MAX && !is_empty; round++) {
+		if (!remove_round(top_fd, &number, &is_empty) && !is_empty)
+			return fail(err, E_INTERNAL, "cannot empty the folder %s of a job", name);
 	}
-	if (unlinkat(attempt_fd, OVERLAY_DISK, AT_REMOVEDIR) && errno != ENOENT)
-		return fail_errno(err, E_INTERNAL, errno, "cannot remove the job's upper layer");
+	if (unlinkat(dir_fd, name, AT_REMOVEDIR) && errno != ENOENT)
+		return fail_errno(err, E_INTERNAL, errno, "cannot remove the folder %s of a job",
+		                  name);
 	return 0;
+}
+
+int overlay_remove(int attempt_fd, struct error *err)
+{
+	return overlay_remove_tree(attempt_fd, OVERLAY_DISK, err);
 }
