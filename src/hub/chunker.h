@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Content-defined chunking as Xet clients do it: gear hash, 8 to 128 KiB (xet-cas.md, appendices A and C). */
+/* Content-defined chunking as Xet clients do it: gear hash, 8 to 128 KiB (xet-cas.md, appendices A
+ * and C). */
 #ifndef HEARTH_HUB_CHUNKER_H
 #define HEARTH_HUB_CHUNKER_H
 
