@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shards as clients upload them (xet-cas.md, 3.3 and 4.5): which files there are and of which pieces of
- * xorbs they consist. Parsed in one pass over a buffer; what the shard says about xorbs is not used. */
+/* Shards as clients upload them (xet-cas.md, 3.3 and 4.5): which files there are and of which
+ * pieces of xorbs they consist. Parsed in one pass over a buffer; what the shard says about xorbs
+ * is not used. */
 #ifndef HEARTH_HUB_SHARD_H
 #define HEARTH_HUB_SHARD_H
 
@@ -15,7 +16,7 @@
 struct shard_term {
 	struct xet_hash xorb, range_hash;
 	uint32_t first, end; /* chunks; `end` exclusive */
-	uint32_t bytes;	     /* of data */
+	uint32_t bytes;      /* of data */
 };
 
 struct shard_file {
@@ -24,11 +25,11 @@ struct shard_file {
 	uint32_t n_terms;
 };
 
-/* Check the structure and call `fn` for each file, in order; it returns -1 to stop with its own `err`.
- * E_INVALID says what is wrong and where. */
+/* Check the structure and call `fn` for each file, in order; it returns -1 to stop with its own
+ * `err`. E_INVALID says what is wrong and where. */
 int shard_parse(const uint8_t *data, size_t len,
-		int (*fn)(void *arg, const struct shard_file *file, struct error *err), void *arg,
-		struct error *err);
+                int (*fn)(void *arg, const struct shard_file *file, struct error *err), void *arg,
+                struct error *err);
 void shard_file_term(const struct shard_file *file, uint32_t index, struct shard_term *ret);
 
 #endif
