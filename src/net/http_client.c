@@ -1,32 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libcurl's multi-socket interface on the loop: curl says which sockets and which time to watch, we
- * tell it what happened. */
+ * tell it what happened. Redirects are ours: curl would show every header to the next host. */
 #include "net/http_client.h"
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/memory.h"
+#include "net/http_url.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+
+#define HEADERS_MAX (16 * 1024)
+#define IDLE_CONNECTIONS_MAX 256L
+#define CONNECTION_IDLE_S 60L
 
 struct http_client {
 	struct loop *loop;
 	CURLM *multi;
 	struct loop_timer *timer;
 	struct call *calls;
-	bool is_collecting; /* collect() is deferred or running */
+	bool is_collecting;      /* collect() is deferred or running */
+	const struct call *told; /* whose function is being called */
 };
 
 struct call {
 	struct call *next, **at;
 	struct http_client *client;
 	CURL *easy;
-	struct curl_slist *headers;
-	struct buffer response;
+	struct curl_slist *headers, *private_headers, *sent_headers;
+	struct buffer response, answer_headers;
+	char *url;
 	char problem[CURL_ERROR_SIZE];
-	bool is_too_large;
+	bool is_too_large, is_cut, is_refused, is_elsewhere;
+	bool (*allows)(const struct sockaddr *address);
+	int redirects_left;
+	int64_t ends_ms;
 	http_client_fn *fn;
 	void *arg;
 };
@@ -48,8 +60,51 @@ static void call_free(struct call *call)
 		curl_easy_cleanup(call->easy);
 	}
 	curl_slist_free_all(call->headers);
+	curl_slist_free_all(call->private_headers);
+	curl_slist_free_all(call->sent_headers);
 	buffer_clear(&call->response);
+	buffer_clear(&call->answer_headers);
+	free(call->url);
 	free(call);
+}
+
+static void set_headers(struct call *call)
+{
+	curl_slist_free_all(call->sent_headers);
+	call->sent_headers = NULL;
+	for (const struct curl_slist *h = call->headers; h; h = h->next)
+		call->sent_headers = curl_slist_append(call->sent_headers, h->data);
+	for (const struct curl_slist *h = call->private_headers; h && !call->is_elsewhere;
+	     h = h->next)
+		call->sent_headers = curl_slist_append(call->sent_headers, h->data);
+	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->sent_headers);
+}
+
+/* The answer was a redirect, and the same request is on its way to the new place. */
+static bool follow(struct call *call, long status)
+{
+	const char *next = NULL;
+	int64_t left_ms = call->ends_ms - clock_monotonic_ms();
+
+	if ((status != 301 && status != 302 && status != 307 && status != 308) ||
+	    call->redirects_left <= 0 || left_ms <= 0)
+		return false;
+	curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &next);
+	if (!next)
+		return false;
+	call->redirects_left--;
+	if (!http_url_may_share(call->url, next))
+		call->is_elsewhere = true;
+	free(call->url);
+	call->url = xstrdup(next);
+	buffer_reset(&call->response);
+	buffer_reset(&call->answer_headers);
+	curl_multi_remove_handle(call->client->multi, call->easy);
+	curl_easy_setopt(call->easy, CURLOPT_URL, call->url);
+	curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
+	set_headers(call);
+	curl_multi_add_handle(call->client->multi, call->easy);
+	return true;
 }
 
 static void finish(struct call *call, CURLcode result)
@@ -57,16 +112,35 @@ static void finish(struct call *call, CURLcode result)
 	struct error err = ERROR_INIT;
 	long status = 0;
 
-	if (result == CURLE_OK)
+	if (result == CURLE_OK ||
+	    (result == CURLE_WRITE_ERROR && call->is_cut && call->is_too_large))
 		curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status && follow(call, status))
+		return;
+	if (status)
+		;
+	else if (call->is_refused)
+		(void)fail(&err, E_FORBIDDEN, "the address of this host is not allowed");
 	else if (call->is_too_large)
 		(void)fail(&err, E_UNAVAILABLE, "the answer is larger than %zu bytes",
 		           call->response.max);
 	else
 		(void)fail(&err, E_UNAVAILABLE, "%s",
 		           *call->problem ? call->problem : curl_easy_strerror(result));
+	call->client->told = call;
 	call->fn(call->arg, (int)status, buffer_text(&call->response), call->response.len, &err);
+	call->client->told = NULL;
 	call_free(call);
+}
+
+const char *http_client_answer_headers(const struct http_client *client)
+{
+	return client->told ? buffer_text(&client->told->answer_headers) : "";
+}
+
+const char *http_client_answer_url(const struct http_client *client)
+{
+	return client->told ? client->told->url : "";
 }
 
 static void collect(void *arg)
@@ -171,6 +245,7 @@ struct http_client *http_client_new(struct loop *loop)
 	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
 	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, set_timer);
 	curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS_MAX);
 	return client;
 }
 
@@ -188,12 +263,48 @@ void http_client_free(struct http_client *client)
 static size_t take_response(char *data, size_t size, size_t count, void *cls)
 {
 	struct call *call = cls;
+	size_t room = call->response.max - call->response.len;
 
 	if (buffer_add(&call->response, data, size * count) < 0) {
 		call->is_too_large = true;
+		if (call->is_cut)
+			(void)buffer_add(&call->response, data, room);
 		return 0;
 	}
 	return size * count;
+}
+
+/* A status line begins the headers of another answer: the one before was "100 Continue". */
+static size_t take_header(char *data, size_t size, size_t count, void *cls)
+{
+	struct call *call = cls;
+
+	if (size * count > 5 && memcmp(data, "HTTP/", 5) == 0)
+		buffer_reset(&call->answer_headers);
+	else
+		(void)buffer_add(&call->answer_headers, data, size * count);
+	return size * count;
+}
+
+static curl_socket_t open_socket(void *cls, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct call *call = cls;
+
+	if (!call->allows(&address->addr)) {
+		call->is_refused = true;
+		return CURL_SOCKET_BAD;
+	}
+	call->is_refused = false;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static void set_guard(struct call *call)
+{
+	if (!call->allows)
+		return;
+	curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETDATA, call);
+	curl_easy_setopt(call->easy, CURLOPT_PROXY, "");
 }
 
 static void set_options(struct call *call, const struct http_client_request *request)
@@ -201,7 +312,7 @@ static void set_options(struct call *call, const struct http_client_request *req
 	CURL *easy = call->easy;
 
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(easy, CURLOPT_URL, request->url);
+	curl_easy_setopt(easy, CURLOPT_URL, call->url);
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -211,7 +322,11 @@ static void set_options(struct call *call, const struct http_client_request *req
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_response);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->problem);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_S);
+	set_headers(call);
+	set_guard(call);
 	if (strcmp(request->method, "HEAD") == 0)
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	if (request->body) {
@@ -229,6 +344,12 @@ void http_client_send(struct http_client *client, const struct http_client_reque
 	call->fn = fn;
 	call->arg = arg;
 	call->response = BUFFER_INIT(request->max_response);
+	call->answer_headers = BUFFER_INIT(HEADERS_MAX);
+	call->url = xstrdup(request->url);
+	call->is_cut = request->is_cut;
+	call->allows = request->allows;
+	call->redirects_left = request->max_redirects;
+	call->ends_ms = clock_monotonic_ms() + request->timeout_ms;
 	call->at = &client->calls;
 	call->next = client->calls;
 	if (call->next)
@@ -236,6 +357,8 @@ void http_client_send(struct http_client *client, const struct http_client_reque
 	client->calls = call;
 	for (const char *const *header = request->headers; header && *header; header++)
 		call->headers = curl_slist_append(call->headers, *header);
+	for (const char *const *header = request->private_headers; header && *header; header++)
+		call->private_headers = curl_slist_append(call->private_headers, *header);
 	call->easy = curl_easy_init();
 	if (!call->easy)
 		BUG("out of memory");
