@@ -9,6 +9,8 @@
  *                              answer: lines of JSON on standard output, exit status 0;
  *                              or exit status 1 and one line {"code": NAME, "error": TEXT}
  *
+ * Temporary files are in a locked folder "run-…" of `tmp`; the next run removes what a killed one left.
+ *
  * Everywhere: `bucket` and `store` are absolute folders; paths are relative to the bucket; hashes are text
  * (64 digits); a FILE answer is
  *   {"path","size","mtime_ns","ctime_ns","inode","hash","chunks":HEX or absent}
@@ -23,8 +25,13 @@
  *           "from":"/absolute/bucket","from_path":…},…],"delete":[…],"tmp":folder on the same file system}
  *                                            → per add FILE or {"path","error"}; per delete {"path","deleted":bool}
  *           Each file is complete and flushed before its name appears (rename); all names are flushed before the end.
- *           Adds come before deletes. `from`: copy a plain file (reflink if possible), if its hash is still `hash`.
- *   put     {"bucket","path","mtime_ns","tmp"}, body → FILE
+ *           Adds come before deletes, but for a file that becomes a folder or the other way round. Answers come in the
+ *           order of the request, adds first. A full disk fails the whole batch (E_UNAVAILABLE) and changes nothing.
+ *           `from`: copy a plain file (reflink if possible), if its hash is still `hash`; with "source":{"size",
+ *           "mtime_ns","ctime_ns","inode"} that still hold, it is not hashed again and the FILE has no chunks: those
+ *           known for `hash` hold.
+ *   put     {"bucket","store","path","mtime_ns","tmp"}, body → FILE
+ *           Without "store" a table too long for the answer is not kept anywhere.
  *   hash    {"bucket","paths":[…],"store"}   → per path FILE, or {"path","error"} (gone, changes while it is read)
  *   list    {"bucket","prefix","recursive","after","limit","directories":bool}
  *           → in order of path, at most `limit`, {"path","size","mtime_ns","ctime_ns","inode"} or {"path","directory":true};

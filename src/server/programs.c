@@ -33,8 +33,8 @@ static char *own_folder(void)
 
 int program_find(const char *name, char **ret, struct error *err)
 {
-	static const char *const beside[] = {"", "/../container", "/../image", "/../libexec/hearth",
-	                                     "/../lib/hearth"};
+	static const char *const beside[] = {"",        "/../container",      "/../image",
+	                                     "/../hub", "/../libexec/hearth", "/../lib/hearth"};
 	autofree char *folder = own_folder();
 	char *path;
 
