@@ -200,7 +200,8 @@ static int build(struct monitor *m, struct host_files *files, struct error *err)
 
 	if (open_host_files(m->configuration, files, err) || make_cgroup(m, err) ||
 	    stage_build(err) || user_namespace_create(first_id, &m->namespaces, err) ||
-	    make_network(m, err) || make_root(m, files, first_id, &user, err))
+	    make_network(m, err) || make_root(m, files, first_id, &user, err) ||
+	    monitor_uv_mount(m, first_id, user.uid, user.gid, err))
 		return -1;
 	if (files->ca_fd >= 0 && stage_bind_file(files->ca_fd, CA_FILE, err))
 		return -1;

@@ -6,6 +6,7 @@
 #include "container/monitor_spec.h"
 
 #include "base/cleanup.h"
+#include "container/uv_cache.h"
 
 #include <errno.h>
 #include <string.h>
@@ -121,8 +122,10 @@ static int check_mounts(const json_t *mounts, struct error *err)
 		return fail(err, E_INVALID, "mounts must be a list");
 	json_array_foreach(mounts, i, mount)
 	{
-		if (strcmp(json_get_text(mount, "kind", ""), "uv-cache") != 0)
+		if (strcmp(json_get_text(mount, "kind", ""), UV_CACHE_KIND) != 0)
 			return fail(err, E_UNSUPPORTED, "Volumes are not supported yet");
+		if (uv_cache_check(mount, err))
+			return error_prefix(err, "the cache of uv");
 	}
 	return 0;
 }
