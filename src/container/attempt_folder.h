@@ -63,7 +63,7 @@ struct exit_record {
 	int64_t running_us; /* monotonic */
 	int64_t memory_peak_bytes, memory_limit_bytes;
 	int64_t log_bytes; /* size of the uncompressed log */
-	char message[ERROR_TEXT_SIZE]; /* "" unless OUTCOME_FAILED or OUTCOME_STORAGE */
+	char message[ERROR_TEXT_SIZE]; /* why (OUTCOME_FAILED, OUTCOME_STORAGE), or what else the owner should know; or "" */
 };
 
 /* Durable. */

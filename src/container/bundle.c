@@ -139,6 +139,20 @@ static bool host_has_cgroup2(void)
 	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+static void add_volumes(json_t *mounts, const json_t *volumes)
+{
+	size_t i;
+	json_t *volume;
+
+	json_array_foreach(volumes, i, volume)
+	{
+		add_mount(mounts, "bind", json_get_text(volume, "source", ""),
+		          json_get_text(volume, "target", ""),
+		          json_get_bool(volume, "read_only", true) ? "bind,ro,nosuid,nodev"
+		                                                   : "bind,rw,nosuid,nodev");
+	}
+}
+
 static json_t *make_mounts(const struct bundle_options *o)
 {
 	json_t *mounts = json_array();
@@ -160,6 +174,7 @@ static json_t *make_mounts(const struct bundle_options *o)
 	if (o->ca_source)
 		add_mount(mounts, "bind", o->ca_source, BUNDLE_CA_PATH,
 		          "bind,ro,nosuid,noexec,nodev");
+	add_volumes(mounts, o->mounts);
 	return mounts;
 }
 

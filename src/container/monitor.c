@@ -246,6 +246,23 @@ static bool write_record(const struct monitor *m, const struct exit_record *reco
 	return true;
 }
 
+/* What the job wrote is on disk before its end is told. If that fails, the job has failed. */
+static void settle_volumes(const struct monitor *m, struct exit_record *record)
+{
+	struct error err = ERROR_INIT;
+	bool succeeded = record->outcome == OUTCOME_EXITED && record->exit_code == 0;
+
+	if (volumes_finish(m->volumes, &err)) {
+		log_error("%s", err.text);
+		if (succeeded)
+			record->outcome = OUTCOME_FAILED;
+		(void)snprintf(record->message, sizeof(record->message), "%s", err.text);
+	} else if (!succeeded && record->message[0] == '\0') {
+		(void)snprintf(record->message, sizeof(record->message), "%s",
+		               volumes_remark(m->volumes));
+	}
+}
+
 /* `failure` NULL: the job ran. */
 static void conclude(struct monitor *m, const struct error *failure)
 {
@@ -267,6 +284,7 @@ static void conclude(struct monitor *m, const struct error *failure)
 		describe(m, ended_us, &record);
 	}
 	sampler_free(m->sampler);
+	settle_volumes(m, &record);
 	make_room(m);
 	if (m->log) {
 		if (log_writer_finish(m->log, &err))
@@ -301,6 +319,7 @@ static void clean_up(struct monitor *m)
 	user_namespace_close(&m->namespaces);
 	monitor_spec_clear(&m->spec);
 	log_writer_free(m->log);
+	volumes_free(m->volumes);
 	monitor_end_free(m->end);
 	poller_free(m->poller);
 }
@@ -308,11 +327,16 @@ static void clean_up(struct monitor *m)
 /* What was started must not outlive a failure of ours, or of the runtime half-way. */
 static void abandon(struct monitor *m)
 {
+	struct error unused = ERROR_INIT;
+
 	if (m->pid > 0)
 		(void)kill(m->pid, SIGKILL);
+	if (m->cgroup)
+		(void)cgroup_signal(m->cgroup, SIGKILL);
+	volumes_kill(m->volumes);
+	(void)volumes_finish(m->volumes, &unused);
 	if (!m->cgroup)
 		return;
-	(void)cgroup_signal(m->cgroup, SIGKILL);
 	while (waitpid(-1, &m->wait_status, 0) > 0 || errno == EINTR)
 		;
 }

@@ -20,6 +20,7 @@
 #include "container/sampler.h"
 #include "container/storage_watch.h"
 #include "container/user_namespace.h"
+#include "container/volumes.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -33,6 +34,7 @@ struct monitor {
 
 	/* Made by monitor_build(). */
 	struct cgroup *cgroup;
+	struct volumes *volumes; /* NULL: none */
 	struct user_namespace namespaces;
 	struct network_attachment network;
 	struct dns_plan dns;

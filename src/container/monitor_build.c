@@ -18,10 +18,12 @@
 #include "container/seccomp.h"
 #include "container/stage.h"
 #include "container/user_lookup.h"
+#include "container/uv_cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define CA_FILE "ca.pem"
@@ -147,6 +149,12 @@ static int prepare_root(const struct monitor *m, const struct host_files *files,
 		if (root_files_make_dir(root_fd, json_string_value(volume), owner, err))
 			return error_prefix(err, "Volume of the image");
 	}
+	json_array_foreach(m->spec.mounts, i, volume)
+	{
+		if (strcmp(json_get_text(volume, "kind", ""), UV_CACHE_KIND) != 0 &&
+		    root_files_make_dir(root_fd, json_get_text(volume, "target", "/"), owner, err))
+			return error_prefix(err, "Volume");
+	}
 	if (root_files_make_dir(root_fd, m->spec.cwd, owner, err))
 		return error_prefix(err, "Working directory");
 	return command_check(root_fd, json_string_value(json_array_get(m->spec.args, 0)),
@@ -169,6 +177,17 @@ static int make_root(struct monitor *m, const struct host_files *files, uint32_t
 	if (overlay_mount(&options, &m->upper_fd, err))
 		return -1;
 	return prepare_root(m, files, first_id, has_etc, ret_user, err);
+}
+
+/* Files of a volume seem to belong to whoever the job runs as. */
+static int start_volumes(struct monitor *m, uint32_t first_id, const struct user_lookup *user,
+                         json_t *ret_mounts, struct error *err)
+{
+	if (volumes_start(m->volumes, first_id + user->uid, first_id + user->gid, err) ||
+	    volumes_await(m->volumes, m->poller, m->end, err))
+		return -1;
+	volumes_add_mounts(m->volumes, ret_mounts);
+	return 0;
 }
 
 static int start(struct monitor *m, const struct runtime *runtime, uint32_t first_id,
@@ -198,10 +217,16 @@ static int build(struct monitor *m, struct host_files *files, struct error *err)
 	        (uint32_t)(m->configuration->first_id + m->spec.slot * USER_NAMESPACE_IDS);
 	struct user_lookup user;
 
-	if (open_host_files(m->configuration, files, err) || make_cgroup(m, err) ||
-	    stage_build(err) || user_namespace_create(first_id, &m->namespaces, err) ||
-	    make_network(m, err) || make_root(m, files, first_id, &user, err) ||
+	autojson json_t *mounts = json_array();
+
+	if (open_host_files(m->configuration, files, err) ||
+	    volumes_open(m->configuration, m->spec.mounts, &m->volumes, err) ||
+	    make_cgroup(m, err) || stage_build(err) ||
+	    user_namespace_create(first_id, &m->namespaces, err) || make_network(m, err) ||
+	    make_root(m, files, first_id, &user, err) ||
 	    monitor_uv_mount(m, first_id, user.uid, user.gid, err))
+		return -1;
+	if (start_volumes(m, first_id, &user, mounts, err))
 		return -1;
 	if (files->ca_fd >= 0 && stage_bind_file(files->ca_fd, CA_FILE, err))
 		return -1;
@@ -214,6 +239,7 @@ static int build(struct monitor *m, struct host_files *files, struct error *err)
 	        .user_fd = m->namespaces.user_fd,
 	        .network_fd = m->namespaces.network_fd,
 	        .ca_source = files->ca_fd >= 0 ? STAGE_DIR "/" CA_FILE : NULL,
+	        .mounts = mounts,
 	};
 	return bundle_write(&bundle, err) || start(m, files->runtime, first_id, &user, err) ? -1
 	                                                                                    : 0;

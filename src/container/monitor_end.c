@@ -21,6 +21,7 @@
 #include <string.h>
 
 #define LOOK_AGAIN_MS 100
+#define VOLUMES_KILL_MS 5000
 #define STATUS_MAX 4096
 
 struct monitor_end {
@@ -114,6 +115,9 @@ static void look(struct monitor_end *end)
 
 	if (now_ms >= end->kill_at_ms || cgroup_each(m->cgroup, handler_visited, m)) {
 		kill_all(m);
+		/* A process that waits for a file server cannot die before the server answers. */
+		if (now_ms >= end->kill_at_ms + VOLUMES_KILL_MS)
+			volumes_kill(m->volumes);
 		/* Should a process escape the first round (forking just then), there is another. */
 		poller_timer_set(end->timer, now_ms + LOOK_AGAIN_MS);
 		return;

@@ -122,9 +122,10 @@ static int check_mounts(const json_t *mounts, struct error *err)
 		return fail(err, E_INVALID, "mounts must be a list");
 	json_array_foreach(mounts, i, mount)
 	{
-		if (strcmp(json_get_text(mount, "kind", ""), UV_CACHE_KIND) != 0)
-			return fail(err, E_UNSUPPORTED, "Volumes are not supported yet");
-		if (uv_cache_check(mount, err))
+		if (!json_is_object(mount))
+			return fail(err, E_INVALID, "mounts must hold objects");
+		if (strcmp(json_get_text(mount, "kind", ""), UV_CACHE_KIND) == 0 &&
+		    uv_cache_check(mount, err))
 			return error_prefix(err, "the cache of uv");
 	}
 	return 0;

@@ -43,7 +43,7 @@ static bool is_removed(const struct folder *f)
 int folder_open_path(const struct folder *f, const char *path, int flags, int *ret_fd)
 {
 	const struct open_how how = {
-	        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY),
+	        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
 	        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
 	                   RESOLVE_NO_XDEV,
 	};
@@ -313,6 +313,7 @@ static const struct fuse_lowlevel_ops folder_operations = {
         .getattr = getattr,
         .setattr = setattr,
         .mknod = folder_mknod,
+        .symlink = folder_symlink,
         .mkdir = folder_mkdir,
         .unlink = folder_unlink,
         .rmdir = folder_rmdir,

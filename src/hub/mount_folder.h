@@ -86,6 +86,7 @@ int folder_truncate(struct folder *folder, int fd, int64_t size);
 /* mount_folder_names.c */
 void folder_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
 void folder_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device);
+void folder_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
 void folder_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void folder_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void folder_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);

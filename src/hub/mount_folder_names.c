@@ -101,6 +101,15 @@ void folder_mknod(fuse_req_t req, fuse_ino_t parent_ino, const char *name, mode_
 		           make_file(f, parent, name, mode, O_RDONLY | O_EXCL, &fd, &st));
 }
 
+/* Links could lead out of the bucket once somebody else reads it. */
+void folder_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	(void)target;
+	(void)parent;
+	(void)name;
+	fuse_reply_err(req, EPERM);
+}
+
 void folder_mkdir(fuse_req_t req, fuse_ino_t parent_ino, const char *name, mode_t mode)
 {
 	struct folder *f = folder_of(req);

@@ -110,7 +110,8 @@ static void attempt_explain(const struct exit_record *record, char *ret, size_t 
 
 	switch (record->outcome) {
 	case OUTCOME_EXITED:
-		snprintf(ret, size, "Job failed with exit code: %d", record->exit_code);
+		snprintf(ret, size, "Job failed with exit code: %d%s%s", record->exit_code,
+		         *record->message ? "; " : "", record->message);
 		break;
 	case OUTCOME_SIGNALED:
 		name = sigabbrev_np(record->signal);
