@@ -103,6 +103,9 @@ struct configuration {
 	int64_t schedule_catch_up_max;	/* most ticks made up for with "all" */
 	int64_t schedule_catch_up_age_s; /* older ticks are never made up for */
 	int64_t schedules_max;		/* per namespace */
+	int64_t schedule_min_interval_s; /* shortest time between two runs of a schedule */
+	char *schedule_overlap;		/* "skip", "allow", "queue", "replace" */
+	int64_t schedule_history_s;	/* ledger rows are kept so long */
 	/* [webhooks] */
 	bool webhook_private_addresses;	/* may deliveries go to private and loopback addresses? */
 	int64_t webhook_timeout_s;	/* of one delivery */

@@ -155,6 +155,15 @@ const struct setting configuration_table[] = {
 	  .help = "Ticks older than this are never made up for." },
 	{ "schedules", "max", SETTING_INTEGER, AT(schedules_max), "100000", .min = 1,
 	  .help = "Schedules per namespace." },
+	{ "schedules", "min_interval", SETTING_SECONDS, AT(schedule_min_interval_s), "5s", .min = 1,
+	  .help = "Shortest time between two runs of a schedule; expressions that come more often are "
+		  "refused." },
+	{ "schedules", "overlap", SETTING_TEXT, AT(schedule_overlap), "skip", .choices = "skip allow queue replace",
+	  .help = "What happens when the job before is still running: skip leaves the tick out, allow "
+		  "starts another job beside it, queue starts one when it ends, replace cancels it first. A "
+		  "schedule created with concurrency allows." },
+	{ "schedules", "history", SETTING_SECONDS, AT(schedule_history_s), "90d", .min = 1,
+	  .help = "How long the ledger of a schedule's ticks is kept." },
 
 	{ "webhooks", "private_addresses", SETTING_BOOLEAN, AT(webhook_private_addresses), "no",
 	  .help = "Whether webhooks may be delivered to private and loopback addresses." },
