@@ -83,6 +83,8 @@ void bucket_refresh(struct bucket_service *service, const char *bucket_id, const
 void bucket_set_mounted(struct bucket_service *service, const char *bucket_id, const char *job_id, bool is_mounted);
 /* E_TOO_LARGE with a sentence when `more` bytes would pass the quota of the bucket or its namespace. */
 int bucket_check_quota(struct bucket_service *service, const struct bucket *bucket, int64_t more, struct error *err);
+int bucket_check_namespace_quota(struct bucket_service *service, const char *namespace_id, int64_t more,
+				 struct error *err);
 struct file_worker *bucket_service_worker(struct bucket_service *service);
 
 #endif

@@ -29,10 +29,17 @@ static int open_spool(struct http_request *request, struct error *err)
 
 static int spool(struct http_request *request, const char *data, size_t len, struct error *err)
 {
+	struct http_server *server = request->server;
 	struct error cause = ERROR_INIT;
 
+	if (request->body_max >= 0 && server->spools_bytes + (int64_t)len > HTTP_SPOOLS_MAX_BYTES)
+		return fail(err, E_UNAVAILABLE, "too many uploads at once, try again");
 	if (request->body_fd < 0 && open_spool(request, err) < 0)
 		return -1;
+	if (request->body_max >= 0) {
+		request->spooled_bytes += (int64_t)len;
+		server->spools_bytes += (int64_t)len;
+	}
 	if (file_write_all(request->body_fd, data, len, &cause) < 0)
 		return fail(err, E_UNAVAILABLE, "the upload cannot be stored: %s", cause.text);
 	return 0;
@@ -63,6 +70,8 @@ void http_body_clear(struct http_request *request)
 {
 	request->server->bodies_bytes -= (int64_t)request->body.len;
 	buffer_clear(&request->body);
+	request->server->spools_bytes -= request->spooled_bytes;
+	request->spooled_bytes = 0;
 	if (request->body_fd >= 0)
 		(void)close(request->body_fd);
 	request->body_fd = -1;

@@ -137,10 +137,17 @@ static int admit(struct http_request *request, struct error *err)
 	return server->options.admit(request, request->match.route, server->context, err);
 }
 
-/* The sender of a small refused body gets its answer after it, on a connection that goes on. */
+/* The sender of a small refused body gets its answer after it, on a connection that goes on. So
+ * does who uploads a xorb: for such clients an answer before the end of the body is a broken
+ * connection, and they send it all again (xet-cas 2.1). */
 static bool is_worth_reading(const struct http_request *request, const struct http_framing *framing)
 {
-	return !framing->is_chunked && framing->length <= HTTP_DISCARD_BYTES &&
+	const struct http_route *route = request->match.route;
+	uint64_t limit = HTTP_DISCARD_BYTES;
+
+	if (route && route->spool && route->max_body > 0)
+		limit = (uint64_t)route->max_body;
+	return !framing->is_chunked && framing->length <= limit &&
 	       (framing->length == 0 || !http_header(request, "Expect"));
 }
 
@@ -161,7 +168,10 @@ int http_head_take(struct http_request *request, const char *method, const char 
 		*ret_status = 501;
 		return fail(err, E_UNSUPPORTED, "unknown method");
 	}
-	if (find_route(request, ret_status, err) < 0 || judge_length(request, &framing, err) < 0)
+	if (find_route(request, ret_status, err) < 0)
+		return -1;
+	*ret_fatal = !is_worth_reading(request, &framing); /* now that the route is known */
+	if (judge_length(request, &framing, err) < 0)
 		return -1;
 	return admit(request, err);
 }

@@ -29,6 +29,7 @@
 #define HTTP_BODY_MIN_RATE 1024    /* bytes per second */
 #define HTTP_DISCARD_BYTES 65536   /* a refused body up to that is read to keep the connection */
 #define HTTP_BODIES_MAX_BYTES (256L * 1024 * 1024) /* of all requests together */
+#define HTTP_SPOOLS_MAX_BYTES (16L * 1024 * 1024 * 1024) /* of bodies with a limit, on disk, together */
 #define HTTP_LINGER_MAX 256
 #define HTTP_LINGER_SECONDS 10
 #define HTTP_LINGER_BYTES (8L * 1024 * 1024)
@@ -88,6 +89,7 @@ struct http_request {
 	struct buffer body;
 	int body_fd;
 	int64_t body_bytes; /* received */
+	int64_t spooled_bytes; /* counted in the server's sum */
 	int64_t body_max;
 	int64_t begin_us;
 	char id[48];
@@ -131,7 +133,7 @@ struct http_server {
 	struct http_connection *connections;
 	struct http_linger *lingering;
 	int n_connections, n_connections_peak, n_lingering;
-	int64_t bodies_bytes;
+	int64_t bodies_bytes, spools_bytes;
 	bool is_tls, is_full, is_running, is_scheduled, is_closing;
 	char *spool_dir;
 	char *tls_certificate, *tls_key; /* PEM texts */

@@ -71,6 +71,19 @@ void http_respond(struct http_request *request, int status, const char *content_
 	respond(request, status, content_type, (void *)body, len, MHD_RESPMEM_MUST_COPY);
 }
 
+void http_respond_file(struct http_request *request, int status, const char *content_type,
+                       int take_fd, int64_t offset, int64_t length)
+{
+	struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(
+	        (uint64_t)length, take_fd, (uint64_t)offset);
+
+	if (!response)
+		BUG("out of memory");
+	if (content_type)
+		(void)MHD_add_response_header(response, "Content-Type", content_type);
+	http_respond_queue(request, status, response);
+}
+
 void http_respond_json(struct http_request *request, int status, json_t *take_body)
 {
 	char *text = json_to_text(take_body);

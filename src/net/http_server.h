@@ -100,6 +100,11 @@ void http_respond_json(struct http_request *request, int status, json_t *take_bo
 /* The error shape of hub-jobs-api 0.5: {"error": text}, X-Error-Message (ASCII, one line). */
 void http_respond_error(struct http_request *request, const struct error *err);
 
+/* `length` bytes of a file from `offset` on. They are read as the client takes them; when the file got shorter the
+ * connection ends before its time. */
+void http_respond_file(struct http_request *request, int status, const char *content_type, int take_fd, int64_t offset,
+		       int64_t length);
+
 /*
  * A streamed answer: the server asks the producer for more whenever the client can take it, so a
  * slow client costs nothing but its socket buffer.
@@ -115,6 +120,9 @@ struct http_stream_source {
 struct http_stream *http_respond_stream(struct http_request *request, int status,
 					const char *content_type,
 					const struct http_stream_source *source);
+/* The same with a Content-Length: `fill` gives exactly so many bytes; -1 before that ends the connection. */
+struct http_stream *http_respond_stream_sized(struct http_request *request, int status, const char *content_type,
+					      int64_t length, const struct http_stream_source *source);
 void http_stream_wake(struct http_stream *stream); /* there may be more now; never calls back at once */
 
 #endif

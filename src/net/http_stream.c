@@ -8,10 +8,13 @@
 
 #include "base/memory.h"
 
+#define SIZED_BLOCK_BYTES 65536
+
 struct http_stream {
 	struct http_request *request; /* NULL: nobody listens, `done` is on its way */
 	struct http_stream_source source;
 	bool is_woken; /* since the last fill began */
+	bool is_sized; /* it may not end early */
 };
 
 void http_stream_end(struct http_stream *stream)
@@ -37,6 +40,10 @@ static ssize_t read_more(void *cls, uint64_t offset, char *data, size_t max)
 	}
 	stream->is_woken = false;
 	ssize_t n = stream->source.fill(stream->source.arg, data, max);
+	if (n < 0 && stream->is_sized) {
+		http_connection_hurry(connection);
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	}
 	if (n < 0) {
 		if (stream->request->is_1_0)
 			http_connection_hurry(connection);
@@ -60,20 +67,19 @@ static struct http_stream *respond_without_stream(struct http_request *request, 
 	return stream;
 }
 
-struct http_stream *http_respond_stream(struct http_request *request, int status,
-                                        const char *content_type,
-                                        const struct http_stream_source *source)
+static struct http_stream *respond_stream(struct http_request *request, int status,
+                                          const char *content_type, uint64_t length,
+                                          size_t block_size,
+                                          const struct http_stream_source *source)
 {
 	struct http_stream *stream = xcalloc(1, sizeof(*stream));
-	/* Chunks are written into the connection's memory; only HTTP/1.0 needs a block of its own.
-	 */
-	size_t block_size = request->is_1_0 ? 4096 : 64;
 
 	stream->source = *source;
+	stream->is_sized = length != MHD_SIZE_UNKNOWN;
 	if (request->is_head || !request->connection)
 		return respond_without_stream(request, status, content_type, stream);
-	struct MHD_Response *response = MHD_create_response_from_callback(
-	        MHD_SIZE_UNKNOWN, block_size, read_more, stream, NULL);
+	struct MHD_Response *response =
+	        MHD_create_response_from_callback(length, block_size, read_more, stream, NULL);
 	if (!response)
 		BUG("out of memory");
 	(void)MHD_add_response_header(response, "Content-Type", content_type);
@@ -81,6 +87,24 @@ struct http_stream *http_respond_stream(struct http_request *request, int status
 	request->stream = stream;
 	http_respond_queue(request, status, response);
 	return stream;
+}
+
+struct http_stream *http_respond_stream(struct http_request *request, int status,
+                                        const char *content_type,
+                                        const struct http_stream_source *source)
+{
+	/* Chunks are written into the connection's memory; only HTTP/1.0 needs a block of its own.
+	 */
+	return respond_stream(request, status, content_type, MHD_SIZE_UNKNOWN,
+	                      request->is_1_0 ? 4096 : 64, source);
+}
+
+struct http_stream *http_respond_stream_sized(struct http_request *request, int status,
+                                              const char *content_type, int64_t length,
+                                              const struct http_stream_source *source)
+{
+	return respond_stream(request, status, content_type, (uint64_t)length, SIZED_BLOCK_BYTES,
+	                      source);
 }
 
 void http_stream_wake(struct http_stream *stream)

@@ -126,12 +126,13 @@ bool chunk_tables_get(struct database *db, const char *hash, struct buffer *ret)
 	return found;
 }
 
-void chunk_tables_forget_unused(struct database *db, int limit)
+void chunk_tables_forget_unused(struct database *db, int64_t *cursor, int limit)
 {
-	statement_write(
-	        db,
-	        "DELETE FROM chunk_tables WHERE rowid IN (SELECT c.rowid FROM chunk_tables c"
-	        " WHERE NOT EXISTS (SELECT 1 FROM bucket_files f WHERE f.hash = c.hash)"
-	        " LIMIT ?)",
-	        "d", limit);
+	int64_t last = statement_int(db, 0, "SELECT max(rowid) FROM chunk_tables", "");
+
+	statement_write(db,
+	                "DELETE FROM chunk_tables WHERE rowid > ?1 AND rowid <= ?1 + ?2 AND NOT"
+	                " EXISTS (SELECT 1 FROM bucket_files f WHERE f.hash = chunk_tables.hash)",
+	                "id", *cursor, limit);
+	*cursor = *cursor + limit < last ? *cursor + limit : 0;
 }

@@ -14,7 +14,8 @@
 
 #define BUCKET_SELECT                                                                              \
 	"SELECT b.id, a.id, a.name, b.name, b.is_private, b.created_ms, b.updated_ms, b.size,"     \
-	" b.files, b.moved_from FROM buckets b JOIN accounts a ON a.seq = b.namespace "
+	" b.files, b.moved_from FROM buckets b JOIN accounts a ON a.seq = b.namespace"             \
+	" AND a.removed_ms = 0 "
 
 int64_t bucket_seq(struct database *db, const char *id)
 {
@@ -49,11 +50,8 @@ bool buckets_find(struct database *db, const char *namespace_name, const char *n
 {
 	return bucket_read_one(
 	        db,
-	        statement_read(
-	                db,
-	                BUCKET_SELECT
-	                "WHERE a.name = ? AND a.removed_ms = 0 AND b.name = ? COLLATE NOCASE",
-	                "tt", namespace_name, name),
+	        statement_read(db, BUCKET_SELECT "WHERE a.name = ? AND b.name = ? COLLATE NOCASE",
+	                       "tt", namespace_name, name),
 	        ret);
 }
 

@@ -69,8 +69,8 @@ void bucket_files_remove(struct database *db, const char *bucket_id, const char 
 /* Chunk tables of files (hub/file_work.h), by hash, whoever has them; NULL when it is in a file. */
 void chunk_tables_put(struct database *db, const char *hash, const void *table, size_t len);
 bool chunk_tables_get(struct database *db, const char *hash, struct buffer *ret);
-/* Of content that no file has any more. */
-void chunk_tables_forget_unused(struct database *db, int limit);
+/* Of content that no file has any more; looks at `limit` of them. *cursor: 0 at first and when all have been looked at. */
+void chunk_tables_forget_unused(struct database *db, int64_t *cursor, int limit);
 
 /* Xorbs of a namespace. `is_durable` false: not flushed yet (a reboot may lose it). */
 void xorbs_put(struct database *db, const char *namespace_id, const char *hash, int64_t bytes, int64_t now_ms);
