@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "job/uv_job.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -55,11 +56,32 @@ static void add_built_ins(json_t *variables, const struct job_env_input *in)
 	(void)json_object_set_new(variables, "MEMORY", json_string(memory));
 }
 
+static struct uv_job_input uv_input(const struct job_env_input *in)
+{
+	return (struct uv_job_input){
+	        .configuration = in->configuration,
+	        .body = in->body,
+	        .secrets = in->secrets,
+	        .image_digest = json_get_text(in->record, "digest", ""),
+	        .namespace_id = in->namespace_id,
+	};
+}
+
+static json_t *make_mounts(const struct job_env_input *in)
+{
+	struct uv_job_input uv = uv_input(in);
+	json_t *mounts = json_array();
+	uv_job_add_mounts(&uv, mounts);
+	return mounts;
+}
+
 static json_t *make_env(const struct job_env_input *in, const json_t *config)
 {
+	struct uv_job_input uv = uv_input(in);
 	autojson json_t *variables = json_object();
 	add_image_env(variables, json_object_get(config, "Env"));
 	add_built_ins(variables, in);
+	uv_job_add_variables(&uv, variables);
 	add_all(variables, json_object_get(in->body, "environment"));
 	add_all(variables, in->secrets);
 	json_t *list = json_array();
@@ -129,7 +151,7 @@ int job_env_make(const struct job_env_input *in, json_t **ret, struct error *err
 	        &why, 0,
 	        "{s:s, s:i, s:i, s:O, s:O, s:o, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
 	        "s:s, "
-	        "s:b, s:o, s:[]}",
+	        "s:b, s:o, s:o}",
 	        "job_id", in->job_id, "attempt", in->number, "slot", in->slot, "layers",
 	        json_object_get(in->record, "layers"), "args", args, "env", make_env(in, config),
 	        "cwd", make_cwd(config), "user", json_get_text(config, "User", ""), "hostname",
@@ -138,7 +160,8 @@ int job_env_make(const struct job_env_input *in, json_t **ret, struct error *err
 	        (json_int_t)(c->storage_limits ? in->flavor->storage_bytes : 0), "pids_limit",
 	        (json_int_t)c->pids_limit, "timeout_s", (json_int_t)in->timeout_s, "grace_s",
 	        (json_int_t)c->grace_s, "log_limit_bytes", (json_int_t)c->log_limit_bytes,
-	        "network", c->network_mode, "marker", 1, "volumes", make_volumes(config), "mounts");
+	        "network", c->network_mode, "marker", 1, "volumes", make_volumes(config), "mounts",
+	        make_mounts(in));
 	if (!spec)
 		return fail(err, E_INTERNAL, "the record of image %s is damaged: %s",
 		            json_get_text(in->record, "reference", ""), why.text);

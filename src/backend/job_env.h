@@ -11,7 +11,7 @@
 struct job_env_input {
 	const struct configuration *configuration;
 	const struct flavor *flavor;
-	const char *job_id;
+	const char *job_id, *namespace_id;
 	int number, slot;
 	int64_t timeout_s;
 	const json_t *body;    /* normalized spec of the job */

@@ -205,6 +205,7 @@ static int start_monitor(struct local_attempt *attempt, const json_t *record, st
 	        .configuration = attempt->local->configuration,
 	        .flavor = &attempt->flavor,
 	        .job_id = attempt->job_id,
+	        .namespace_id = attempt->namespace_id,
 	        .number = attempt->number,
 	        .slot = attempt->slot,
 	        .timeout_s = attempt->timeout_s,
@@ -269,6 +270,8 @@ static struct local_attempt *attempt_new(struct local *local, const struct attem
 	struct local_attempt *attempt = xcalloc(1, sizeof(*attempt));
 	attempt->local = local;
 	(void)snprintf(attempt->job_id, sizeof(attempt->job_id), "%s", start->job->id);
+	(void)snprintf(attempt->namespace_id, sizeof(attempt->namespace_id), "%s",
+	               start->job->namespace_id);
 	spawn_name_format(attempt->name, start->job->id, start->number);
 	attempt->number = start->number;
 	attempt->slot = start->slot;

@@ -24,7 +24,7 @@ struct local {
 struct local_attempt {
 	struct local_attempt *next, **place; /* place: what points to us */
 	struct local *local;
-	char job_id[ID_SIZE];
+	char job_id[ID_SIZE], namespace_id[ID_SIZE];
 	char name[SPAWN_NAME_MAX];
 	int number, slot;
 	int64_t timeout_s;

@@ -7,7 +7,8 @@
  *   {"kind":"repository","type":"model"|"dataset"|"space","source":"ns/name","revision":commit or name,"path","target",
  *    "endpoint":URL of the Hub,"token":"" or hf_…,"fetch":"lazy"|"prefetch"}
  *   {"kind":"mirror","type","source","revision","path","target"}      folder of [hub] mirror
- *   {"kind":"uv-cache","namespace_id","key":64 hex,"target"}         see [uv]
+ *   {"kind":"uv-cache","namespace_id","key":64 hex,"target"}         see [uv], container/uv_cache.h
+ *   {"kind":"uv-wheels","target"}                                     folder of [uv] wheels, read-only
  * No host path is in it: the monitor finds folders by name below the state folder or below hub.mirror.
  *
  * hearth-mount serves one volume of kind bucket, repository or mirror over FUSE. The monitor opens everything:
@@ -29,6 +30,10 @@
 #define VOLUME_FUSE_FD 3
 #define VOLUME_FOLDER_FD 4
 #define VOLUME_LINK_FD 5
+#define VOLUME_UV_CACHE "uv-cache"
+#define VOLUME_UV_WHEELS "uv-wheels"
+#define VOLUME_UV_TARGET "/var/cache/hearth/uv" /* of uv-cache */
+#define VOLUME_WHEELS_TARGET "/var/cache/hearth/wheels"
 #define VOLUMES_MAX 32 /* of one job */
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/volume.h"
 #include "container/bundle.h"
 #include "container/command_check.h"
 #include "container/overlay.h"
@@ -151,7 +152,7 @@ static int prepare_root(const struct monitor *m, const struct host_files *files,
 	}
 	json_array_foreach(m->spec.mounts, i, volume)
 	{
-		if (strcmp(json_get_text(volume, "kind", ""), UV_CACHE_KIND) != 0 &&
+		if (strcmp(json_get_text(volume, "kind", ""), VOLUME_UV_CACHE) != 0 &&
 		    root_files_make_dir(root_fd, json_get_text(volume, "target", "/"), owner, err))
 			return error_prefix(err, "Volume");
 	}

@@ -6,6 +6,7 @@
 #include "container/monitor_spec.h"
 
 #include "base/cleanup.h"
+#include "base/volume.h"
 #include "container/uv_cache.h"
 
 #include <errno.h>
@@ -124,7 +125,7 @@ static int check_mounts(const json_t *mounts, struct error *err)
 	{
 		if (!json_is_object(mount))
 			return fail(err, E_INVALID, "mounts must hold objects");
-		if (strcmp(json_get_text(mount, "kind", ""), UV_CACHE_KIND) == 0 &&
+		if (strcmp(json_get_text(mount, "kind", ""), VOLUME_UV_CACHE) == 0 &&
 		    uv_cache_check(mount, err))
 			return error_prefix(err, "the cache of uv");
 	}

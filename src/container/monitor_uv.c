@@ -8,15 +8,19 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/volume.h"
 #include "container/root_files.h"
 #include "container/stage.h"
 #include "container/uv_cache.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -30,21 +34,22 @@
 struct monitor_uv {
 	struct uv_cache *cache;
 	struct poller_timer *timer;
-	const char *target; /* of the mount; borrowed from the spec while that lives */
+	const char *target, *wheels_target; /* borrowed from the spec; NULL: not wanted */
+	int wheels_fd;
 	int64_t begun_ms;
 	bool is_waiting;
 	char told[64]; /* the builder that we have told of */
 	struct monitor *monitor;
 };
 
-static const json_t *find_mount(const json_t *mounts)
+static const json_t *find_mount(const json_t *mounts, const char *kind)
 {
 	size_t i;
 	json_t *mount;
 
 	json_array_foreach((json_t *)(uintptr_t)mounts, i, mount)
 	{
-		if (strcmp(json_get_text(mount, "kind", ""), UV_CACHE_KIND) == 0)
+		if (strcmp(json_get_text(mount, "kind", ""), kind) == 0)
 			return mount;
 	}
 	return NULL;
@@ -99,16 +104,11 @@ static void look_for_turn(void *arg)
 	poller_timer_set(uv->timer, now_ms + WAIT_LOOK_MS);
 }
 
-int monitor_uv_wait(struct monitor *m, struct error *err)
+static int wait_for_turn(struct monitor *m, const json_t *mount, struct error *err)
 {
-	const json_t *mount = find_mount(m->spec.mounts);
 	struct error failed = ERROR_INIT;
 	char attempt[40];
 
-	if (!mount)
-		return 0;
-	m->uv = xcalloc(1, sizeof(*m->uv));
-	m->uv->monitor = m;
 	m->uv->target = json_get_text(mount, "target", "");
 	m->uv->begun_ms = clock_monotonic_ms();
 	(void)snprintf(attempt, sizeof(attempt), "%s.%lld", m->spec.job_id,
@@ -123,6 +123,55 @@ int monitor_uv_wait(struct monitor *m, struct error *err)
 	poller_run(m->poller);
 	if (monitor_end_outcome(m->end) != OUTCOME_NONE)
 		return fail(err, E_CONFLICT, "the job was cancelled");
+	return 0;
+}
+
+/* While the host's /tmp can be seen. */
+static int open_wheels(struct monitor_uv *uv, const json_t *mount, struct error *err)
+{
+	const char *path = uv->monitor->configuration->uv_wheels;
+
+	uv->wheels_target = json_get_text(mount, "target", "");
+	if (!path || uv->wheels_target[0] != '/')
+		return fail(err, E_INVALID, "uv.wheels is not set any more");
+	uv->wheels_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (uv->wheels_fd < 0)
+		return fail_errno(err, E_INTERNAL, errno, "uv.wheels: %s", path);
+	return 0;
+}
+
+int monitor_uv_wait(struct monitor *m, struct error *err)
+{
+	const json_t *cache = find_mount(m->spec.mounts, VOLUME_UV_CACHE);
+	const json_t *wheels = find_mount(m->spec.mounts, VOLUME_UV_WHEELS);
+
+	if (!cache && !wheels)
+		return 0;
+	m->uv = xcalloc(1, sizeof(*m->uv));
+	m->uv->monitor = m;
+	m->uv->wheels_fd = -1;
+	if (wheels && open_wheels(m->uv, wheels, err))
+		return -1;
+	return cache ? wait_for_turn(m, cache, err) : 0;
+}
+
+static int mount_wheels(const struct monitor_uv *uv, const struct uv_cache_view *view,
+                        struct error *err)
+{
+	struct mount_attr attr = {
+	        .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+	};
+	autoclose int target_fd = -1;
+
+	if (root_files_make_dir(view->root_fd, uv->wheels_target, view->first_id, err) ||
+	    file_open_in_root(view->root_fd, uv->wheels_target, O_PATH | O_DIRECTORY, 0, &target_fd,
+	                      err))
+		return -1;
+	autoclose int tree =
+	        open_tree(uv->wheels_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) ||
+	    move_mount(tree, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
+		return fail_errno(err, E_INTERNAL, errno, "cannot mount the folder of uv.wheels");
 	return 0;
 }
 
@@ -154,6 +203,10 @@ int monitor_uv_mount(struct monitor *m, uint32_t first_id, uint32_t uid, uint32_
 	struct error failed = ERROR_INIT;
 
 	if (!m->uv)
+		return 0;
+	if (m->uv->wheels_fd >= 0 && mount_wheels(m->uv, &view, err))
+		return -1;
+	if (!m->uv->target)
 		return 0;
 	if (m->uv->cache && uv_cache_mount(m->uv->cache, &view, &failed) == 0)
 		return 0;
@@ -234,6 +287,8 @@ void monitor_uv_trim(struct monitor *m)
 		uv_cache_trim(m->uv->cache, m->configuration->uv_cache_bytes);
 	}
 	uv_cache_close(m->uv->cache);
+	if (m->uv->wheels_fd >= 0)
+		(void)close(m->uv->wheels_fd);
 	free(m->uv);
 	m->uv = NULL;
 }

@@ -32,7 +32,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define UV_CACHE_KIND "uv-cache"
 #define UV_CACHE_NAME_MAX 128
 
 struct uv_cache;
