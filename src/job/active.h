@@ -48,8 +48,10 @@ struct job_service {
 	const struct seal_key *key;
 	int attempts_fd, spawner_fd;
 	struct backend *backend;
+	struct bucket_service *buckets; /* NULL: none */
 	struct scheduler *scheduler;
 	struct retention *retention;
+	struct webhook_service *webhooks; /* hears of every change of a stage; NULL: nobody */
 	struct id_table active, namespaces, watched;
 	struct job_watch *next_watch; /* the one after that which is being told */
 	struct noted_list chosen, over; /* a job is in one of them at most */

@@ -11,6 +11,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "job/state.h"
+#include "job/volumes.h"
+#include "job/webhook_service.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -81,7 +83,7 @@ static int attempt_hand_over(struct job_service *service, struct active_job *job
                              struct error *err)
 {
 	struct job_record record autojob = {0};
-	autojson json_t *secrets = NULL;
+	autojson json_t *secrets = NULL, *mounts = NULL;
 	struct attempt_start start = {
 	        .job = &record,
 	        .number = job->number,
@@ -91,9 +93,15 @@ static int attempt_hand_over(struct job_service *service, struct active_job *job
 
 	if (!jobs_find(service->db, job->entry.id, &record))
 		BUG("job %s has an attempt, but no row", job->entry.id);
+	job_volumes_set_mounted(service, record.id, record.spec, true);
 	if (attempt_get_secrets(service, job->entry.id, &secrets, err) < 0)
 		return error_prefix(err, "cannot read the secrets of the job");
+	/* One that lives already has them. */
+	if (!job->attempt_started_ms &&
+	    job_volumes_mounts(service->db, service->configuration, record.spec, &mounts, err) < 0)
+		return -1;
 	start.secrets = secrets;
+	start.mounts = mounts;
 	fn(service->backend, &start);
 	return 0;
 }
@@ -183,8 +191,10 @@ static void attempt_set_running(struct job_service *service, struct active_job *
 	attempts_set_started(service->db, job->entry.id, job->number, started_ms);
 	attempt_write_event(service, job->entry.id,
 	                    json_pack("{s:i, s:s}", "number", job->number, "phase", "running"));
-	if (!job->is_canceled)
-		(void)service_transition(service, record, &change);
+	if (job->is_canceled)
+		return;
+	(void)service_transition(service, record, &change);
+	webhook_service_attempt_started(service->webhooks, record, started_ms);
 }
 
 static void attempt_on_running(void *arg, const char *id, int number, int64_t started_ms)
@@ -301,6 +311,7 @@ static void attempt_on_ended(void *arg, const char *id, int number, const struct
 	exit.started_ms = job->attempt_started_ms;
 	ended_ms = attempt_ended_ms(job, &exit);
 	attempt_write_end(service, job, &exit, ended_ms);
+	job_volumes_set_mounted(service, id, record.spec, false);
 	if (stage_is_terminal(record.stage))
 		active_end(service, job);
 	else

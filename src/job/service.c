@@ -11,6 +11,7 @@
 #include "job/recovery.h"
 #include "job/retention.h"
 #include "job/state.h"
+#include "job/webhook_service.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,13 +144,29 @@ void service_touch(struct job_service *service, const char *id)
 		id_list_add(touched, id);
 }
 
+void job_service_set_webhooks(struct job_service *service, struct webhook_service *webhooks)
+{
+	service->webhooks = webhooks;
+}
+
 bool service_transition(struct job_service *service, struct job_record *job,
                         const struct job_change *change)
 {
+	static const char *const kinds[STAGE_COUNT] = {
+	        [STAGE_RUNNING] = "started",
+	        [STAGE_COMPLETED] = "completed",
+	        [STAGE_ERROR] = "failed",
+	        [STAGE_CANCELED] = "canceled",
+	};
+	enum job_stage before = job->stage;
+
 	if (!job_transition(service->db, job, change))
 		return false;
 	if (stage_is_terminal(job->stage))
 		service->ended_total[job->stage]++;
+	if (job->stage != before && kinds[job->stage])
+		webhook_service_notice(service->webhooks, kinds[job->stage], job->namespace_id, job,
+		                       NULL);
 	service_touch(service, job->id);
 	return true;
 }

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 struct job_service;
+struct bucket_service;
 
 struct job_service_options {
 	struct loop *loop;
@@ -36,7 +37,12 @@ struct job_service *job_service_new(const struct job_service_options *options);
 struct backend_events job_service_backend_events(struct job_service *service);
 /* Hands the backend over, adopts live attempts and starts scheduling. */
 void job_service_start(struct job_service *service, struct backend *take_backend);
+/* Who hears which buckets live jobs use; before job_service_start(). Never called: nobody. */
+void job_service_set_buckets(struct job_service *service, struct bucket_service *buckets);
 void job_service_free(struct job_service *service);
+/* Who hears of every change of a stage, from before job_service_start() on. */
+struct webhook_service;
+void job_service_set_webhooks(struct job_service *service, struct webhook_service *webhooks);
 
 struct job_submission {
 	const struct job_spec *spec; /* borrowed */

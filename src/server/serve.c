@@ -29,6 +29,7 @@ struct serve {
 	struct job_service *jobs;
 	struct http_client *client;
 	struct webhook_service *webhooks;
+	struct schedule_service *schedules;
 	struct http_server *server, *admin_server; /* the same without TLS */
 	struct api api;
 	uv_signal_t signals[3];
@@ -143,8 +144,16 @@ static void wire_services(struct serve *s)
 	        .db = s->db,
 	        .configuration = c,
 	        .key = s->key,
-	        .client = s->client,
 	        .public_url = c->public_url ? c->public_url : s->sockets->endpoint,
+	});
+	job_service_set_webhooks(s->jobs, s->webhooks);
+	s->schedules = schedule_service_new(&(struct schedule_service_options){
+	        .loop = s->loop,
+	        .db = s->db,
+	        .configuration = c,
+	        .key = s->key,
+	        .jobs = s->jobs,
+	        .webhooks = s->webhooks,
 	});
 	s->api = (struct api){
 	        .loop = s->loop,
@@ -154,6 +163,7 @@ static void wire_services(struct serve *s)
 	        .images = s->images,
 	        .client = s->client,
 	        .webhooks = s->webhooks,
+	        .schedules = s->schedules,
 	        .version = HEARTH_VERSION,
 	        .started_ms = clock_now_ms(),
 	        .admin_uid = getuid(),
@@ -196,6 +206,7 @@ static void start_jobs(struct serve *s)
 	job_service_start(s->jobs, backend_local_new(s->loop, s->configuration, s->images,
 	                                             s->attempts_fd, s->link_fd, &events));
 	webhook_service_start(s->webhooks, s->jobs);
+	schedule_service_start(s->schedules);
 }
 
 int serve(struct configuration *c, const struct options *options, struct sockets *sockets,

@@ -119,6 +119,8 @@ bool webhook_deliveries_find(struct database *db, const char *webhook_id, const 
 /* Newest first. */
 void webhook_deliveries_each(struct database *db, const char *webhook_id, int limit,
                              void (*fn)(void *, const struct webhook_delivery *), void *arg);
+/* What waits for its next try waits no longer. */
+void webhook_deliveries_hurry(struct database *db, const char *webhook_id);
 /* Keep the last `keep` that are over. */
 void webhook_deliveries_prune(struct database *db, const char *webhook_id, int keep);
 /* Ids of webhooks that are on and have something waiting. */

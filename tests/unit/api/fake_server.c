@@ -91,8 +91,16 @@ static void start_jobs(struct fixture *f)
 	struct backend_events events;
 
 	f->api.jobs = job_service_new(&options);
+	f->api.webhooks = webhook_service_new(&(struct webhook_service_options){
+	        .loop = f->loop,
+	        .db = f->api.db,
+	        .configuration = f->configuration,
+	        .key = f->key,
+	});
+	job_service_set_webhooks(f->api.jobs, f->api.webhooks);
 	events = job_service_backend_events(f->api.jobs);
 	job_service_start(f->api.jobs, backend_fake_new(f->loop, f->attempts_fd, &events));
+	webhook_service_start(f->api.webhooks, f->api.jobs);
 }
 
 static void listen_on(struct fixture *f, const char *state, const char *token)
