@@ -2,7 +2,8 @@
 /*
  * Measures by allocated blocks, each file divided by its number of names, so that a package and the
  * environments that link it count once together. A package's last use is its files' ctime: that is
- * when uv linked them the last time.
+ * when uv linked them the last time. The environments of `--with` lie among the packages, and
+ * belong to the keys that have links to them.
  */
 #include "container/uv_cache_measure.h"
 
@@ -83,8 +84,16 @@ static void add_item(struct uv_measure *measure, const struct uv_item *item)
 
 struct packages {
 	struct uv_measure *measure;
+	const json_t *linked;
 	const char *folder;
 };
+
+static bool is_environment(int dir_fd, const char *name)
+{
+	autofree char *path = xasprintf("%s/pyvenv.cfg", name);
+
+	return faccessat(dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
 
 static void add_package(void *arg, int dir_fd, const char *name)
 {
@@ -92,7 +101,8 @@ static void add_package(void *arg, int dir_fd, const char *name)
 	struct tree tree = {0};
 
 	measure_tree(dir_fd, name, 0, &tree);
-	if (tree.is_held)
+	if (is_environment(dir_fd, name) ? json_object_get(packages->linked, name) != NULL
+	                                 : tree.is_held)
 		return;
 	add_item(packages->measure, &(struct uv_item){
 	                                    .folder = xstrdup(packages->folder),
@@ -102,8 +112,48 @@ static void add_package(void *arg, int dir_fd, const char *name)
 	                            });
 }
 
+/* environments-v2/INTERPRETER/RESOLUTION -> ../../archive-v0/ID */
+static void add_link(void *arg, int dir_fd, const char *name)
+{
+	char target[256];
+	ssize_t len = readlinkat(dir_fd, name, target, sizeof(target) - 1);
+
+	if (len <= 0)
+		return;
+	target[len] = '\0';
+	const char *slash = strrchr(target, '/');
+	json_object_set_new(arg, slash ? slash + 1 : target, json_true());
+}
+
+static void add_links_below(void *arg, int dir_fd, const char *name);
+
+struct link_search {
+	json_t *linked;
+	int depth;
+};
+
+static void add_links_here(void *arg, int dir_fd, const char *name)
+{
+	const struct link_search *search = arg;
+	struct link_search next = {search->linked, search->depth + 1};
+
+	if (search->depth == 3)
+		add_link(search->linked, dir_fd, name);
+	else
+		add_links_below(&next, dir_fd, name);
+}
+
+static void add_links_below(void *arg, int dir_fd, const char *name)
+{
+	autoclose int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0)
+		(void)uv_cache_each(fd, add_links_here, arg);
+}
+
 struct search {
 	struct uv_measure *measure;
+	const json_t *linked;
 	const char *data; /* name of the folder of one user id */
 };
 
@@ -111,7 +161,7 @@ static void add_archive(void *arg, int cache_fd, const char *name)
 {
 	const struct search *search = arg;
 	autofree char *folder = xasprintf("%s/cache/%s", search->data, name);
-	struct packages packages = {search->measure, folder};
+	struct packages packages = {search->measure, search->linked, folder};
 
 	if (strncmp(name, "archive-v", 9) != 0)
 		return;
@@ -123,14 +173,18 @@ static void add_archive(void *arg, int cache_fd, const char *name)
 static void add_data(void *arg, int folder_fd, const char *name)
 {
 	struct uv_measure *measure = arg;
-	struct search search = {measure, name};
+	autojson json_t *linked = json_object();
+	struct search search = {measure, linked, name};
+	struct link_search links = {linked, 0};
 	struct tree tree = {0};
+	autofree char *keys = xasprintf("%s/keys", name);
 	autofree char *path = xasprintf("%s/cache", name);
 
 	if (strncmp(name, "data.", 5) != 0)
 		return;
 	measure_tree(folder_fd, name, 0, &tree);
 	measure->bytes += tree.bytes;
+	add_links_below(&links, folder_fd, keys);
 	autoclose int fd = uv_measure_open(folder_fd, path);
 	if (fd >= 0)
 		(void)uv_cache_each(fd, add_archive, &search);

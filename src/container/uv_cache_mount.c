@@ -23,6 +23,10 @@ static const struct bucket {
 	int versions;
 } own_buckets[] = {{"environments-v", 8}, {"interpreter-v", 12}};
 
+/* uv links from environments to unpacked packages by relative paths, which have to lead there from
+ * a key's folder, too. */
+#define ARCHIVE_VERSIONS 8
+
 struct owner {
 	uint32_t uid, gid;
 };
@@ -82,6 +86,14 @@ static int make_environments(const struct uv_cache *cache, int keys_fd, const st
 			if (open_owned(fd, name, owner, &bucket_fd, err))
 				return -1;
 		}
+	}
+	for (int version = 0; version < ARCHIVE_VERSIONS; version++) {
+		char name[48], to[64];
+
+		(void)snprintf(name, sizeof(name), "archive-v%d", version);
+		(void)snprintf(to, sizeof(to), "../../cache/%s", name);
+		if (symlinkat(to, fd, name) && errno != EEXIST)
+			return fail_errno(err, E_INTERNAL, errno, "cannot make the link %s", name);
 	}
 	return 0;
 }
