@@ -36,6 +36,19 @@ void images_remove(struct http_request *request, void *context);
 void images_prune(struct http_request *request, void *context);
 void images_pull(struct http_request *request, void *context);
 
+/* webhooks.c, webhooks_ingest.c */
+void webhooks_list(struct http_request *request, void *context);
+void webhooks_show(struct http_request *request, void *context);
+void webhooks_create(struct http_request *request, void *context);
+void webhooks_update(struct http_request *request, void *context);
+void webhooks_enable(struct http_request *request, void *context);
+void webhooks_disable(struct http_request *request, void *context);
+void webhooks_delete(struct http_request *request, void *context);
+void webhooks_deliveries(struct http_request *request, void *context);
+void webhooks_replay(struct http_request *request, void *context);
+void webhooks_ingest(struct http_request *request, void *context);
+void webhooks_announce(struct http_request *request, void *context);
+
 /* admin_accounts.c, admin_tokens.c */
 void admin_users_list(struct http_request *request, void *context);
 void admin_users_create(struct http_request *request, void *context);
@@ -50,9 +63,19 @@ void admin_tokens_list(struct http_request *request, void *context);
 void admin_tokens_create(struct http_request *request, void *context);
 void admin_tokens_revoke(struct http_request *request, void *context);
 
+/* schedules.c, schedules_list.c */
+void schedules_create(struct http_request *request, void *context);
+void schedules_list(struct http_request *request, void *context);
+void schedules_inspect(struct http_request *request, void *context);
+void schedules_delete(struct http_request *request, void *context);
+void schedules_suspend(struct http_request *request, void *context);
+void schedules_resume(struct http_request *request, void *context);
+void schedules_trigger(struct http_request *request, void *context);
+void schedules_put_labels(struct http_request *request, void *context);
+void schedules_put_expression(struct http_request *request, void *context);
+void schedules_history(struct http_request *request, void *context);
+
 /* not_built.c */
-void not_built_schedules(struct http_request *request, void *context);
-void not_built_webhooks(struct http_request *request, void *context);
 void not_built_buckets(struct http_request *request, void *context);
 void not_built_expose(struct http_request *request, void *context);
 void not_built_billing(struct http_request *request, void *context);

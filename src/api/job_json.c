@@ -180,7 +180,7 @@ static int write_secret_names(struct buffer *ret, const json_t *names)
 	return failed ? -1 : buffer_add_byte(ret, ']');
 }
 
-static int write_what_runs(struct buffer *ret, const struct job_record *job)
+int job_json_write_spec(struct buffer *ret, const struct job_record *job)
 {
 	static const char *const members[] = {"dockerImage", "spaceId", "command"};
 	int failed = 0;
@@ -255,7 +255,7 @@ static int write_avatar(struct buffer *ret, const char *base_url, const char *na
 	return failed;
 }
 
-static int write_people(struct buffer *ret, const struct job_record *job, const char *base_url)
+int job_json_write_people(struct buffer *ret, const struct job_record *job, const char *base_url)
 {
 	bool is_org = job->namespace_type == ACCOUNT_ORG;
 	int failed = TEXT(ret, ",\"owner\":{\"id\":\"");
@@ -274,7 +274,7 @@ static int write_people(struct buffer *ret, const struct job_record *job, const 
 }
 
 /* Stored as the API shows it, except for the picture, whose address depends on who asks. */
-static int write_initiator(struct buffer *ret, const json_t *initiator, const char *base_url)
+int job_json_write_initiator(struct buffer *ret, const json_t *initiator, const char *base_url)
 {
 	const char *type = json_get_text(initiator, "type", "");
 	const char *name = json_get_text(initiator, "name", NULL);
@@ -303,12 +303,12 @@ int job_json_write(struct buffer *ret, const struct job_record *job, const char 
 	failed |= write_time(ret, "startedAt", job->started_ms);
 	failed |= write_time(ret, "finishedAt", job->finished_ms);
 	failed |= write_time(ret, "updatedAt", job->updated_ms);
-	failed |= write_what_runs(ret, job);
+	failed |= job_json_write_spec(ret, job);
 	failed |= TEXT(ret, ",\"status\":");
 	failed |= job_json_write_status(ret, job, message);
 	failed |= write_durations(ret, job, context->now_ms);
-	failed |= write_people(ret, job, context->base_url);
-	failed |= write_initiator(ret, job->initiator, context->base_url);
+	failed |= job_json_write_people(ret, job, context->base_url);
+	failed |= job_json_write_initiator(ret, job->initiator, context->base_url);
 	failed |= buffer_add_byte(ret, '}');
 	return failed ? -1 : 0;
 }

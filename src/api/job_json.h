@@ -17,5 +17,9 @@ int job_json_write(struct buffer *ret, const struct job_record *job, const char 
 		   const struct job_json_context *context);
 /* Only {"stage":…,"message":…,"failureCount":…}. */
 int job_json_write_status(struct buffer *ret, const struct job_record *job, const char *message);
+/* Parts of it, for schedules: members, each with a comma in front. */
+int job_json_write_spec(struct buffer *ret, const struct job_record *job);
+int job_json_write_people(struct buffer *ret, const struct job_record *job, const char *base_url);
+int job_json_write_initiator(struct buffer *ret, const json_t *initiator, const char *base_url);
 
 #endif

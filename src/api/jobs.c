@@ -88,7 +88,7 @@ void jobs_duplicate(struct http_request *request, void *context)
 	jobs_answer_when_durable(api, request, id);
 }
 
-static int jobs_read_labels(struct http_request *request, json_t **ret, struct error *err)
+int jobs_read_labels(struct http_request *request, json_t **ret, struct error *err)
 {
 	autojson json_t *body = NULL;
 	json_t *labels;

@@ -15,5 +15,7 @@ void jobs_render(struct api *api, struct http_request *request, const struct job
 		 struct buffer *ret);
 /* Answer with the job as it is after what this call changed, once that is on disk. */
 void jobs_answer_when_durable(struct api *api, struct http_request *request, const char *id);
+/* The member "labels" of the body, checked; yours to release. */
+int jobs_read_labels(struct http_request *request, json_t **ret, struct error *err);
 
 #endif

@@ -5,17 +5,6 @@
 #include "api/handlers.h"
 #include "api/jobs.h"
 
-void not_built_schedules(struct http_request *request, void *context)
-{
-	answer_fail(request, E_UNSUPPORTED,
-	            "Schedules are not built yet in this version of Hearth");
-}
-
-void not_built_webhooks(struct http_request *request, void *context)
-{
-	answer_fail(request, E_UNSUPPORTED, "Webhooks are not built yet in this version of Hearth");
-}
-
 void not_built_buckets(struct http_request *request, void *context)
 {
 	answer_fail(request, E_UNSUPPORTED, "Buckets are not built yet in this version of Hearth");

@@ -11,6 +11,7 @@
 #define KIB ((int64_t)1024)
 #define JOB_BODY_MAX (4 * 1024 * KIB) /* hub-jobs-api, section 11, row 39 */
 #define SMALL_BODY_MAX (64 * KIB)
+#define EVENT_BODY_MAX (1024 * KIB)
 
 static const struct route_query list_query[] = {
         {"stage", "Only jobs in this stage; several: in any of them", "string", true},
@@ -22,6 +23,12 @@ static const struct route_query list_query[] = {
 static const struct route_query count_query[] = {
         {"stage", "Only jobs in this stage; several: in any of them", "string", true},
         {"label", "key=value; several: all of them", "string", true},
+        {0}};
+static const struct route_query schedules_query[] = {
+        {"label", "key=value; several: all of them", "string", true}, {0}};
+static const struct route_query history_query[] = {
+        {"cursor", "Where to go on; from the Link header of the page before", "string", false},
+        {"limit", "Ticks per page, 1 to 1000, default 100", "integer", false},
         {0}};
 static const struct route_query logs_query[] = {
         {"tail", "Begin with the last N lines; absent: with the first line", "integer", false},
@@ -35,6 +42,8 @@ static const struct route_query pull_query[] = {
         {"reference", "The image to pull, when the body does not name one", "string", false}, {0}};
 
 #define JOB "/api/jobs/{ns}/{id}"
+#define WEBHOOKS "/api/settings/webhooks"
+#define SCHEDULE "/api/scheduled-jobs/{ns}/{id}"
 /* clang-format off */
 #define ROW(method_, pattern_, handler_, max_body_, ...) \
 	{.method = (method_), .pattern = (pattern_), .handler = (handler_), .max_body = (max_body_), \
@@ -84,11 +93,78 @@ static const struct http_route routes[] = {
 	ROW("GET", JOB "/events", events_stream_follow, 0,
 		RIGHT_NAMESPACE_READ, "jobs", "Follow the state of a job as server-sent events", .answer = "text/event-stream"),
 
+	/* Schedules */
+	ROW("POST", "/api/scheduled-jobs/{ns}", schedules_create, JOB_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "schedules", "Create a schedule",
+		.description = "schedule is [CRON_TZ=ZONE ] and then @hourly, @daily, @weekly, @monthly, @yearly, @annually, or five "
+			"to seven fields: [second] minute hour day-of-month month day-of-week [year]. The labels hearth.catch-up "
+			"(latest, none, all, N) and hearth.overlap (skip, allow, queue, replace) say what happens to late and early "
+			"ticks.",
+		.body = "ScheduleRequest", .answer = "Schedule"),
+	ROW("GET", "/api/scheduled-jobs/{ns}", schedules_list, 0,
+		RIGHT_NAMESPACE_READ, "schedules", "List all schedules, newest first", .query = schedules_query,
+		.answer = "ScheduleList"),
+	ROW("GET", SCHEDULE, schedules_inspect, 0,
+		RIGHT_NAMESPACE_READ, "schedules", "Show one schedule, with its next runs", .answer = "Schedule"),
+	ROW("DELETE", SCHEDULE, schedules_delete, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "schedules", "Delete a schedule; jobs that it started go on"),
+	ROW("POST", SCHEDULE "/suspend", schedules_suspend, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "schedules", "Suspend a schedule", .answer = "Schedule"),
+	ROW("POST", SCHEDULE "/resume", schedules_resume, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "schedules", "Resume a schedule; what was due meanwhile is not made up for",
+		.answer = "Schedule"),
+	ROW("POST", SCHEDULE "/run", schedules_trigger, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "schedules", "Start the job of a schedule now; 409 when one is running and no other may",
+		.answer = "Job"),
+	ROW("PUT", SCHEDULE "/labels", schedules_put_labels, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "schedules", "Replace all labels of a schedule, for its future jobs",
+		.body = "LabelsRequest", .answer = "Schedule"),
+	ROW("POST", SCHEDULE "/schedule", schedules_put_expression, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "schedules", "Change when a schedule runs", .body = "ExpressionRequest",
+		.answer = "Schedule"),
+	ROW("GET", SCHEDULE "/history", schedules_history, 0,
+		RIGHT_NAMESPACE_READ, "schedules", "What became of each tick, newest first (an extension of Hearth)",
+		.query = history_query, .answer = "TickList"),
+
 	/* Who is who */
 	ROW("GET", "/api/whoami-v2", whoami_show, 0,
 		RIGHT_USER, "accounts", "Show the user and the organizations behind the token", .answer = "WhoAmI"),
 	ROW("GET", "/api/agent-harnesses", whoami_agent_harnesses, 0,
 		RIGHT_ANONYMOUS, "accounts", "What the Python client asks first; always empty"),
+
+	/* Webhooks */
+	ROW("GET", WEBHOOKS, webhooks_list, 0,
+		RIGHT_USER, "webhooks", "List your webhooks", .answer = "WebhookList"),
+	ROW("POST", WEBHOOKS, webhooks_create, JOB_BODY_MAX,
+		RIGHT_USER, "webhooks", "Create a webhook: what is watched, and a URL or a job",
+		.description = "The member `jobs` is an extension of Hearth: with it the webhook is told about jobs too, signed in "
+			"the header X-Hearth-Signature (t=TIME,v1=HMAC-SHA256 of \"TIME.BODY\" with the secret).",
+		.body = "WebhookRequest", .answer = "WebhookAnswer"),
+	ROW("GET", WEBHOOKS "/{id}", webhooks_show, 0,
+		RIGHT_USER, "webhooks", "Show one webhook", .answer = "WebhookAnswer"),
+	ROW("POST", WEBHOOKS "/{id}", webhooks_update, JOB_BODY_MAX,
+		RIGHT_USER, "webhooks", "Change a webhook; what is omitted or [] stays", .body = "WebhookRequest",
+		.answer = "WebhookAnswer"),
+	ROW("DELETE", WEBHOOKS "/{id}", webhooks_delete, SMALL_BODY_MAX,
+		RIGHT_USER, "webhooks", "Delete a webhook with its log"),
+	ROW("POST", WEBHOOKS "/{id}/enable", webhooks_enable, SMALL_BODY_MAX,
+		RIGHT_USER, "webhooks", "Enable a webhook; what still waited is delivered", .answer = "WebhookAnswer"),
+	ROW("POST", WEBHOOKS "/{id}/disable", webhooks_disable, SMALL_BODY_MAX,
+		RIGHT_USER, "webhooks", "Disable a webhook", .answer = "WebhookAnswer"),
+	ROW("GET", WEBHOOKS "/{id}/deliveries", webhooks_deliveries, 0,
+		RIGHT_USER, "webhooks", "Show what waits and the last 100 deliveries, newest first, with request and response",
+		.answer = "DeliveryList"),
+	ROW("POST", WEBHOOKS "/{id}/replay/{log}", webhooks_replay, SMALL_BODY_MAX,
+		RIGHT_USER, "webhooks", "Deliver the recorded payload again, to the present target", .answer = "Replayed"),
+	ROW("POST", "/api/webhooks/ingest", webhooks_ingest, EVENT_BODY_MAX,
+		RIGHT_INGEST, "webhooks", "The address to enter as the URL of a webhook on a real Hub",
+		.description = "X-Webhook-Secret must be the text of the file named by webhooks.ingest_secret_file. The same event "
+			"told again is accepted and does nothing.",
+		.body = "Event", .answer = "Accepted"),
+	ROW("POST", "/api/webhooks/announce", webhooks_announce, EVENT_BODY_MAX,
+		RIGHT_USER, "webhooks", "Announce a change of a repository in a namespace where you may write",
+		.description = "For mirrors and CI: a payload of version 3 in the Hub's form. An Idempotency-Key names the event.",
+		.body = "Event", .answer = "Accepted"),
 
 	/* Images */
 	ROW("GET", "/api/images", images_list, 0,
@@ -137,24 +213,6 @@ static const struct http_route routes[] = {
 		RIGHT_ADMIN, "admin", "Remove a member"),
 
 	/* Families of the Hub that this version does not have */
-	ROW("GET", "/api/scheduled-jobs/{rest...}", not_built_schedules, 0,
-		RIGHT_USER, "not built yet", "Schedules", .status = "501"),
-	ROW("POST", "/api/scheduled-jobs/{rest...}", not_built_schedules, JOB_BODY_MAX,
-		RIGHT_USER, "not built yet", "Schedules", .status = "501"),
-	ROW("PUT", "/api/scheduled-jobs/{rest...}", not_built_schedules, JOB_BODY_MAX,
-		RIGHT_USER, "not built yet", "Schedules", .status = "501"),
-	ROW("DELETE", "/api/scheduled-jobs/{rest...}", not_built_schedules, SMALL_BODY_MAX,
-		RIGHT_USER, "not built yet", "Schedules", .status = "501"),
-	ROW("GET", "/api/settings/webhooks", not_built_webhooks, 0,
-		RIGHT_USER, "not built yet", "Webhooks", .status = "501"),
-	ROW("POST", "/api/settings/webhooks", not_built_webhooks, JOB_BODY_MAX,
-		RIGHT_USER, "not built yet", "Webhooks", .status = "501"),
-	ROW("GET", "/api/settings/webhooks/{rest...}", not_built_webhooks, 0,
-		RIGHT_USER, "not built yet", "Webhooks", .status = "501"),
-	ROW("POST", "/api/settings/webhooks/{rest...}", not_built_webhooks, JOB_BODY_MAX,
-		RIGHT_USER, "not built yet", "Webhooks", .status = "501"),
-	ROW("DELETE", "/api/settings/webhooks/{rest...}", not_built_webhooks, SMALL_BODY_MAX,
-		RIGHT_USER, "not built yet", "Webhooks", .status = "501"),
 	ROW("GET", "/api/settings/billing/usage/jobs", not_built_billing, 0,
 		RIGHT_USER, "not built yet", "Usage and cost of jobs", .status = "501"),
 	ROW("GET", "/api/buckets/{rest...}", not_built_buckets, 0,
