@@ -70,6 +70,8 @@ static const struct mount_source *find_source(const char *kind, struct error *er
 {
 	if (strcmp(kind, "bucket") == 0 || strcmp(kind, "mirror") == 0)
 		return &mount_folder;
+	if (strcmp(kind, "repository") == 0)
+		return &mount_repository;
 	fail(err, E_UNSUPPORTED, "volumes of the kind \"%.32s\" are not built", kind);
 	return NULL;
 }
