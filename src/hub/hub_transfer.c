@@ -288,11 +288,13 @@ static void hub_transfer_finish(struct hub_transfer *transfer, CURLcode result)
 	hub_transfer_cancel(transfer);
 }
 
-static void hub_client_collect(struct hub_client *client)
+bool hub_client_work(struct hub_client *client)
 {
+	bool has_finished = false;
 	CURLMsg *message;
-	int left;
+	int left, running;
 
+	curl_multi_perform(client->multi, &running);
 	while ((message = curl_multi_info_read(client->multi, &left))) {
 		struct hub_transfer *transfer = NULL;
 
@@ -300,15 +302,9 @@ static void hub_client_collect(struct hub_client *client)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
 		hub_transfer_finish(transfer, message->data.result);
+		has_finished = true;
 	}
-}
-
-void hub_client_work(struct hub_client *client)
-{
-	int running;
-
-	curl_multi_perform(client->multi, &running);
-	hub_client_collect(client);
+	return has_finished;
 }
 
 bool hub_client_wait(struct hub_client *client, int fd, int wait_ms)

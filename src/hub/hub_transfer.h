@@ -42,8 +42,8 @@ void hub_client_free(struct hub_client *client); /* cancels what is under way */
 bool hub_client_is_ours(const struct hub_client *client, const char *url); /* of the endpoint's origin */
 struct hub_transfer *hub_transfer_start(struct hub_client *client, const struct hub_request *request);
 void hub_transfer_cancel(struct hub_transfer *transfer); /* not from inside of `data` */
-/* Work on all transfers without waiting: here `data` and `done` are called. */
-void hub_client_work(struct hub_client *client);
+/* Work on all transfers without waiting: here `data` and `done` are called. True: some are done. */
+bool hub_client_work(struct hub_client *client);
 /* Wait at most so long for work, and for `fd` (-1: none). True: `fd` is readable. */
 bool hub_client_wait(struct hub_client *client, int fd, int wait_ms);
 

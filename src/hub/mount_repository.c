@@ -53,14 +53,14 @@ void repository_add_path(struct buffer *ret, const char *path)
 
 bool repository_turn(struct repository *repository, int fd, int wait_ms)
 {
+	bool is_busy = hub_client_work(repository->client);
 	int64_t now, next, files;
 
-	hub_client_work(repository->client);
 	now = clock_monotonic_ms();
 	next = repository_list_tick(repository, now);
 	files = repository_file_tick(repository, now);
 	next = files < next ? files : next;
-	if (next <= now)
+	if (is_busy || next <= now)
 		wait_ms = 0;
 	else if (next != INT64_MAX && (wait_ms < 0 || next - now < wait_ms))
 		wait_ms = (int)(next - now);
