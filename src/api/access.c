@@ -122,6 +122,10 @@ static int access_check(struct access *access, struct error *err)
 	enum api_right right = access_right(access);
 	bool may_be_admin = right >= RIGHT_IMAGE_READ;
 
+	if (right == RIGHT_INGEST)
+		return webhook_ingest_check_secret(access->api->webhooks,
+		                                   http_header(access->request, "X-Webhook-Secret"),
+		                                   err);
 	if (right == RIGHT_ADMIN)
 		return access->caller.is_admin ? 0 : fail(err, E_NOT_FOUND, "Not found");
 	if (!access->caller.is_known && !(may_be_admin && access->caller.is_admin))
@@ -189,7 +193,7 @@ static enum identity access_identify(struct access *access, const char **ret_tok
 	struct caller *caller = &access->caller;
 	const char *token;
 
-	if (!header)
+	if (!header || access_right(access) == RIGHT_INGEST)
 		return IDENTITY_CLEAR;
 	token = caller_bearer_token(header);
 	if (token && tokens_find(access->api->db, token, &caller->token, &caller->user)) {

@@ -13,6 +13,7 @@
 enum api_right {
 	RIGHT_ANONYMOUS,       /* anybody; a token is not looked at */
 	RIGHT_USER,	       /* any token */
+	RIGHT_INGEST,	       /* the secret of webhooks.ingest_secret_file in X-Webhook-Secret */
 	RIGHT_NAMESPACE_READ,  /* a token whose user may read the namespace {ns} */
 	RIGHT_NAMESPACE_WRITE, /* a write token whose user may write in the namespace {ns} */
 	RIGHT_IMAGE_READ,      /* any token, or the admin socket */

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /api/settings/webhooks (hub-jobs-api 4.1): the webhooks of the owner of the token. */
+#include "api/access.h"
+#include "api/answer.h"
+#include "api/handlers.h"
+#include "api/webhook_json.h"
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "store/webhooks.h"
+
+#include <string.h>
+
+#define WEBHOOK_ANSWER_MAX ((size_t)32 * 1024 * 1024)
+
+/* They call out and start jobs in the owner's name: a token that only reads may not change them. */
+static bool webhooks_may_write(struct api *api, struct http_request *request)
+{
+	const struct access *access = access_of(request);
+
+	if (caller_role(api, &access->caller, &access->caller.user) >= ROLE_WRITE)
+		return true;
+	answer_fail(
+	        request, E_FORBIDDEN,
+	        "The token \"%s\" has the role read; this call needs a token with the role write",
+	        access->caller.token.name);
+	return false;
+}
+
+static bool webhooks_load(struct api *api, struct http_request *request, struct webhook *ret)
+{
+	const char *id = http_param(request, "id");
+
+	if (id_is_valid(id) && webhooks_find(api->db, id, ret)) {
+		if (strcmp(ret->owner_id, access_of(request)->caller.user.id) == 0)
+			return true;
+		webhook_clear(ret);
+	}
+	answer_fail(request, E_NOT_FOUND, "Webhook not found");
+	return false;
+}
+
+static void webhooks_answer(struct api *api, struct http_request *request, json_t *take_answer)
+{
+	struct buffer json = BUFFER_INIT(WEBHOOK_ANSWER_MAX);
+	autofree char *text = json_to_text(take_answer);
+
+	json_decref(take_answer);
+	(void)buffer_add_text(&json, text);
+	answer_when_durable(api, request, &json);
+}
+
+static void webhooks_answer_one(struct api *api, struct http_request *request, const char *id)
+{
+	autowebhook struct webhook webhook = {0};
+
+	if (!webhooks_find(api->db, id, &webhook))
+		BUG("webhook %s is gone in the turn that changed it", id);
+	access_set_subject(request, id);
+	webhooks_answer(api, request, json_pack("{s:o}", "webhook", webhook_json(&webhook)));
+}
+
+static void webhooks_add(void *arg, const struct webhook *webhook)
+{
+	json_array_append_new(arg, webhook_json(webhook));
+}
+
+void webhooks_list(struct http_request *request, void *context)
+{
+	struct api *api = context;
+	json_t *list = json_array();
+
+	webhooks_each(api->db, access_of(request)->caller.user.id, webhooks_add, list);
+	http_respond_json(request, 200, list);
+}
+
+void webhooks_show(struct http_request *request, void *context)
+{
+	autowebhook struct webhook webhook = {0};
+
+	if (webhooks_load(context, request, &webhook))
+		http_respond_json(request, 200,
+		                  json_pack("{s:o}", "webhook", webhook_json(&webhook)));
+}
+
+/* The job whose specification is to be copied, secrets included: as for starting it again. */
+static int webhooks_source_job(struct api *api, const struct access *access, const json_t *body,
+                               struct job_record *ret, bool *ret_found, struct error *err)
+{
+	const json_t *value = json_object_get(body, "jobSourceId");
+	const char *id = json_string_value(value);
+	struct account owner;
+
+	*ret_found = false;
+	if (!value || json_is_null(value) || (id && !*id))
+		return 0;
+	if (id && id_is_valid(id) && jobs_find(api->db, id, ret)) {
+		*ret_found = true;
+		if (accounts_find_by_id(api->db, ret->namespace_id, &owner) &&
+		    caller_role(api, &access->caller, &owner) >= ROLE_WRITE)
+			return 0;
+	}
+	return fail(err, E_NOT_FOUND, "jobSourceId: there is no such job that you may start again");
+}
+
+static void webhooks_put_body(struct api *api, struct http_request *request,
+                              struct webhook *webhook)
+{
+	struct job_record source autojob = {0};
+	autojson json_t *body = NULL;
+	struct error err = ERROR_INIT;
+	bool has_source;
+
+	if (http_body_json(request, &body, &err) < 0 ||
+	    webhooks_source_job(api, access_of(request), body, &source, &has_source, &err) < 0 ||
+	    webhook_put(api->webhooks, body, has_source ? &source : NULL, webhook, &err) < 0)
+		answer_error(request, &err);
+	else
+		webhooks_answer_one(api, request, webhook->id);
+}
+
+void webhooks_create(struct http_request *request, void *context)
+{
+	const struct account *user = &access_of(request)->caller.user;
+	autowebhook struct webhook webhook = {0};
+
+	if (!webhooks_may_write(context, request))
+		return;
+	memcpy(webhook.owner_id, user->id, ID_SIZE);
+	memcpy(webhook.owner_name, user->name, sizeof(webhook.owner_name));
+	webhooks_put_body(context, request, &webhook);
+}
+
+void webhooks_update(struct http_request *request, void *context)
+{
+	autowebhook struct webhook webhook = {0};
+
+	if (webhooks_may_write(context, request) && webhooks_load(context, request, &webhook))
+		webhooks_put_body(context, request, &webhook);
+}
+
+static void webhooks_switch(struct http_request *request, struct api *api, bool is_on)
+{
+	autowebhook struct webhook webhook = {0};
+
+	if (!webhooks_may_write(api, request) || !webhooks_load(api, request, &webhook))
+		return;
+	webhook_enable(api->webhooks, &webhook, is_on);
+	webhooks_answer_one(api, request, webhook.id);
+}
+
+void webhooks_enable(struct http_request *request, void *context)
+{
+	webhooks_switch(request, context, true);
+}
+
+void webhooks_disable(struct http_request *request, void *context)
+{
+	webhooks_switch(request, context, false);
+}
+
+void webhooks_delete(struct http_request *request, void *context)
+{
+	struct api *api = context;
+	autowebhook struct webhook webhook = {0};
+
+	if (!webhooks_may_write(api, request) || !webhooks_load(api, request, &webhook))
+		return;
+	webhook_remove(api->webhooks, webhook.id);
+	access_set_subject(request, webhook.id);
+	webhooks_answer(api, request, json_object());
+}
+
+static void webhooks_add_delivery(void *arg, const struct webhook_delivery *delivery)
+{
+	json_array_append_new(arg, webhook_json_delivery(delivery));
+}
+
+void webhooks_deliveries(struct http_request *request, void *context)
+{
+	struct api *api = context;
+	autowebhook struct webhook webhook = {0};
+	json_t *list;
+
+	if (!webhooks_load(api, request, &webhook))
+		return;
+	list = json_array();
+	webhook_log_each(api->webhooks, webhook.id, WEBHOOK_LOG_MAX, webhooks_add_delivery, list);
+	http_respond_json(request, 200, list);
+}
+
+/* The request may leave before the receiver has answered; the replay goes on. */
+struct replay_wait {
+	struct api *api;
+	struct http_request *request; /* NULL: gone */
+};
+
+static void webhooks_replay_left(void *arg)
+{
+	struct replay_wait *wait = arg;
+
+	wait->request = NULL;
+}
+
+static void webhooks_replayed(void *arg, const struct webhook_delivery *delivery)
+{
+	struct replay_wait *wait = arg;
+	json_t *answer = json_pack("{s:i, s:s}", "status", delivery->status, "id", delivery->id);
+
+	if (delivery->error)
+		json_object_set_new(answer, "error", json_string(delivery->error));
+	if (delivery->job_id[0])
+		json_object_set_new(answer, "jobId", json_string(delivery->job_id));
+	if (wait->request) {
+		http_on_cancel(wait->request, NULL, NULL);
+		webhooks_answer(wait->api, wait->request, answer);
+	} else {
+		json_decref(answer);
+	}
+	free(wait);
+}
+
+void webhooks_replay(struct http_request *request, void *context)
+{
+	struct api *api = context;
+	autowebhook struct webhook webhook = {0};
+	struct error err = ERROR_INIT;
+	struct replay_wait *wait;
+
+	if (!webhooks_may_write(api, request) || !webhooks_load(api, request, &webhook))
+		return;
+	wait = xcalloc(1, sizeof(*wait));
+	*wait = (struct replay_wait){.api = api, .request = request};
+	if (webhook_replay(api->webhooks, &webhook, http_param(request, "log"), webhooks_replayed,
+	                   wait, &err) < 0) {
+		free(wait);
+		answer_error(request, &err);
+		return;
+	}
+	access_set_subject(request, webhook.id);
+	http_on_cancel(request, webhooks_replay_left, wait);
+}
