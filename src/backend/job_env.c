@@ -165,6 +165,8 @@ int job_env_make(const struct job_env_input *in, json_t **ret, struct error *err
 	if (!spec)
 		return fail(err, E_INTERNAL, "the record of image %s is damaged: %s",
 		            json_get_text(in->record, "reference", ""), why.text);
+	if (in->mounts)
+		json_object_set(spec, "mounts", (json_t *)(uintptr_t)in->mounts);
 	*ret = spec;
 	return 0;
 }

@@ -16,6 +16,7 @@ struct job_env_input {
 	int64_t timeout_s;
 	const json_t *body;    /* normalized spec of the job */
 	const json_t *secrets; /* object of strings; may be NULL */
+	const json_t *mounts;  /* of base/volume.h; may be NULL */
 	const json_t *record;  /* of the image */
 };
 

@@ -40,6 +40,7 @@ void local_attempt_free(struct local_attempt *attempt)
 	loop_timer_free(attempt->timer);
 	json_decref(attempt->body);
 	json_decref(attempt->secrets);
+	json_decref(attempt->mounts);
 	free(attempt);
 }
 
@@ -211,6 +212,7 @@ static int start_monitor(struct local_attempt *attempt, const json_t *record, st
 	        .timeout_s = attempt->timeout_s,
 	        .body = attempt->body,
 	        .secrets = attempt->secrets,
+	        .mounts = attempt->mounts,
 	        .record = record,
 	};
 	autojson json_t *spec = NULL;
@@ -219,8 +221,8 @@ static int start_monitor(struct local_attempt *attempt, const json_t *record, st
 	/* From here on the monitor knows them, and nobody else needs to. */
 	json_decref(attempt->body);
 	json_decref(attempt->secrets);
-	attempt->body = NULL;
-	attempt->secrets = NULL;
+	json_decref(attempt->mounts);
+	attempt->body = attempt->secrets = attempt->mounts = NULL;
 	return ask_for_monitor(attempt, err);
 }
 
@@ -279,6 +281,7 @@ static struct local_attempt *attempt_new(struct local *local, const struct attem
 	attempt->flavor = *start->flavor;
 	attempt->body = json_incref(start->job->spec);
 	attempt->secrets = json_deep_copy(start->secrets);
+	attempt->mounts = json_deep_copy(start->mounts);
 	attempt->next = local->attempts;
 	attempt->place = &local->attempts;
 	if (attempt->next)

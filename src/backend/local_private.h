@@ -29,7 +29,7 @@ struct local_attempt {
 	int number, slot;
 	int64_t timeout_s;
 	struct flavor flavor; /* its strings are the configuration's */
-	json_t *body, *secrets;
+	json_t *body, *secrets, *mounts;
 	struct image_wait *wait;       /* while the image is not there */
 	struct child_channel *channel; /* to the monitor, or to the spawner that cleans */
 	struct loop_timer *timer;      /* to try again */

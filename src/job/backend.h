@@ -20,6 +20,7 @@ struct attempt_start {
 	int number, slot;
 	const struct flavor *flavor;
 	const json_t *secrets;	      /* object of strings; borrowed for the call */
+	const json_t *mounts;	      /* array for spec.json (base/volume.h); NULL: none; borrowed for the call */
 };
 
 /* What a backend tells. Exactly one `ended` per started or adopted attempt. */

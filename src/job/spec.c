@@ -230,7 +230,8 @@ static int spec_read_body(const struct configuration *configuration, json_t *bod
 		return -1;
 	spec_add_secret_names(spec->secrets, spec->body);
 	if (spec_add_arch(body, spec->body, err) < 0 ||
-	    spec_add_resource_group(body, spec->body, err) < 0)
+	    spec_add_resource_group(body, spec->body, err) < 0 ||
+	    spec_add_volumes(body, spec->body, err) < 0)
 		return -1;
 	spec_warn_redirection(json_object_get(spec->body, "command"), spec->warning,
 	                      sizeof(spec->warning));

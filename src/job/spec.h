@@ -15,7 +15,7 @@
 struct job_spec {
 	json_t *body;	 /* normalized members as the API answers them: dockerImage | spaceId, command,
 			    arguments, environment (strings), secretNames (sorted), arch,
-			    resourceGroupId; absent ones are absent */
+			    resourceGroupId, volumes; absent ones are absent */
 	json_t *secrets; /* object of strings */
 	json_t *labels;	 /* object of strings */
 	char flavor[64];

@@ -27,7 +27,9 @@ void spec_warn_redirection(const json_t *command, char *ret, size_t size);
 int spec_read_variables(json_t *body, const char *field, json_t **ret, struct error *err);
 /* command, arguments, environment and secrets must fit into one execve(). */
 int spec_check_total(const json_t *body, const json_t *secrets, struct error *err);
-/* volumes, expose, ssh: E_UNSUPPORTED when they ask for something. */
+/* volumes, in normal form (volumes.h looks whether they are there). */
+int spec_add_volumes(json_t *body, json_t *ret_body, struct error *err);
+/* expose, ssh: E_UNSUPPORTED when they ask for something. */
 int spec_check_unsupported(json_t *body, struct error *err);
 
 #endif

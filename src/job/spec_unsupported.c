@@ -4,17 +4,6 @@
 
 #define PORTS_MAX 20
 
-static int spec_check_volumes(json_t *body, struct error *err)
-{
-	json_t *volumes = spec_member(body, "volumes");
-
-	if (volumes && !json_is_array(volumes))
-		return fail(err, E_INVALID, "volumes must be an array");
-	if (json_array_size(volumes) > 0)
-		return fail(err, E_UNSUPPORTED, "volumes are not built yet in this version");
-	return 0;
-}
-
 static int spec_check_ports(json_t *expose, const char *name, struct error *err)
 {
 	json_t *ports = spec_member(expose, name), *port;
@@ -69,7 +58,7 @@ static int spec_check_ssh(json_t *body, struct error *err)
 
 int spec_check_unsupported(json_t *body, struct error *err)
 {
-	if (spec_check_volumes(body, err) < 0 || spec_check_expose(body, err) < 0)
+	if (spec_check_expose(body, err) < 0)
 		return -1;
 	return spec_check_ssh(body, err);
 }

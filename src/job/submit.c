@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "job/volumes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -134,7 +135,9 @@ int job_submit(struct job_service *service, const struct job_submission *submiss
 		*ret_existing = true;
 		return 0;
 	}
-	if (submit_check_queue(service, submission->owner->id, submission->owner->name, err) < 0 ||
+	if (job_volumes_check_for(service->db, service->configuration, submission->spec->body,
+	                          submission->creator->id, err) < 0 ||
+	    submit_check_queue(service, submission->owner->id, submission->owner->name, err) < 0 ||
 	    service_check_disk(service, err) < 0)
 		return -1;
 	submit_fill(submission, &record);
@@ -177,7 +180,9 @@ int job_duplicate(struct job_service *service, const struct job_record *source,
 	if (!flavor)
 		return fail(err, E_CONFLICT, "the flavor \"%s\" of job %s is not there any more",
 		            source->flavor, source->id);
-	if (submit_check_queue(service, source->namespace_id, source->namespace_name, err) < 0 ||
+	if (job_volumes_check_for(service->db, service->configuration, source->spec, creator->id,
+	                          err) < 0 ||
+	    submit_check_queue(service, source->namespace_id, source->namespace_name, err) < 0 ||
 	    service_check_disk(service, err) < 0)
 		return -1;
 	id_new(record.id);
