@@ -53,24 +53,32 @@ int webhook_secret(struct webhook_service *service, const char *webhook_id,
 	return 0;
 }
 
-static int job_get_secrets(struct webhook_service *service, const struct webhook *webhook,
-                           json_t **ret, struct error *err)
+int webhook_unseal_object(struct webhook_service *service, const struct buffer *sealed,
+                          json_t **ret, struct error *err)
 {
-	autobuffer struct buffer sealed = BUFFER_INIT(WEBHOOK_SECRETS_MAX);
 	autobuffer struct buffer plain = BUFFER_INIT(WEBHOOK_SECRETS_MAX);
 	int rc;
 
-	webhooks_get_job_secrets(service->db, webhook->id, &sealed);
-	if (webhook_unseal(service, &sealed, &plain, err) < 0)
-		return error_prefix(err, "the secrets of the webhook's job");
+	if (webhook_unseal(service, sealed, &plain, err) < 0)
+		return -1;
 	if (plain.len == 0) {
 		*ret = json_object();
 		return 0;
 	}
-	rc = json_parse(buffer_text(&plain), plain.len, "the secrets of the webhook's job", ret,
-	                err);
+	rc = json_parse(buffer_text(&plain), plain.len, "sealed secrets", ret, err);
 	seal_wipe(plain.data, plain.len);
 	return rc;
+}
+
+static int job_get_secrets(struct webhook_service *service, const struct webhook *webhook,
+                           json_t **ret, struct error *err)
+{
+	autobuffer struct buffer sealed = BUFFER_INIT(WEBHOOK_SECRETS_MAX);
+
+	webhooks_get_job_secrets(service->db, webhook->id, &sealed);
+	if (webhook_unseal_object(service, &sealed, ret, err) < 0)
+		return error_prefix(err, "the secrets of the webhook's job");
+	return 0;
 }
 
 static int job_add_secret(struct webhook_service *service, const struct webhook *webhook,

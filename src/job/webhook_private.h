@@ -80,6 +80,16 @@ int webhook_job_start(struct webhook_service *service, const struct webhook *web
 int webhook_secret(struct webhook_service *service, const char *webhook_id,
                    char ret[WEBHOOK_SECRET_MAX + 1], struct error *err);
 
+/* Sealed JSON of secrets; an empty object when there is nothing. */
+int webhook_unseal_object(struct webhook_service *service, const struct buffer *sealed, json_t **ret,
+			  struct error *err);
+
+/* webhook_put.c: a member of a body; NULL when it is absent, null or []. */
+json_t *webhook_member(json_t *body, const char *name);
+/* webhook_target.c: url, jobSourceId (`source`) with secrets, or job. */
+int webhook_target_put(struct webhook_service *service, json_t *body, const struct job_record *source,
+		       struct webhook *webhook, struct buffer *ret_sealed, struct error *err);
+
 /* webhook_request.c: one HTTP request. `fn` is called from a later turn with `delivery` filled:
  * status, duration, request, response, error; is_final: trying again is of no use. */
 typedef void webhook_request_fn(void *arg, struct webhook_delivery *delivery, bool is_final);

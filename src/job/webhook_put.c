@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "job/webhook_private.h"
-#include "net/http_url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,6 @@
 #define WATCHED_MAX 1000
 #define WEBHOOKS_MAX 1000 /* per owner */
 #define NAME_MAX_LENGTH 96
-#define KEY_LABEL "hearth.idempotency-key"
 
 static const char *const watched_types[] = {"model",  "dataset", "space", "bucket",
                                             "kernel", "user",    "org",   NULL};
@@ -31,7 +29,7 @@ static bool is_one_of(const char *const *names, const char *name)
 	return false;
 }
 
-static json_t *put_member(json_t *body, const char *name)
+json_t *webhook_member(json_t *body, const char *name)
 {
 	json_t *value = json_object_get(body, name);
 
@@ -71,7 +69,7 @@ static int check_watched_name(size_t i, const char *type, const char *name, stru
 
 static int put_watched(json_t *body, struct webhook *webhook, struct error *err)
 {
-	json_t *value = put_member(body, "watched"), *item;
+	json_t *value = webhook_member(body, "watched"), *item;
 	autojson json_t *watched = json_array();
 	size_t i;
 
@@ -105,7 +103,7 @@ static int put_watched(json_t *body, struct webhook *webhook, struct error *err)
 
 static int put_domains(json_t *body, struct webhook *webhook, struct error *err)
 {
-	json_t *value = put_member(body, "domains"), *item;
+	json_t *value = webhook_member(body, "domains"), *item;
 	unsigned domains = 0;
 	size_t i;
 
@@ -131,7 +129,7 @@ static int put_domains(json_t *body, struct webhook *webhook, struct error *err)
 static int put_secret(struct webhook_service *service, json_t *body, struct webhook *webhook,
                       struct buffer *ret_sealed, struct error *err)
 {
-	json_t *value = put_member(body, "secret");
+	json_t *value = webhook_member(body, "secret");
 	const char *secret = json_string_value(value);
 
 	if (!value || (secret && !*secret))
@@ -145,103 +143,6 @@ static int put_secret(struct webhook_service *service, json_t *body, struct webh
 			            "secret must be printable ASCII: it is sent as a header");
 	seal(service->key, secret, strlen(secret), ret_sealed);
 	webhook->has_secret = true;
-	return 0;
-}
-
-static json_t *put_copy_job(const json_t *spec, json_t *labels, const char *flavor,
-                            int64_t timeout_s, int attempts)
-{
-	json_t *copy = json_pack("{s:o, s:o, s:s, s:I, s:i}", "body", json_deep_copy(spec),
-	                         "labels", json_deep_copy(labels), "flavor", flavor,
-	                         "timeoutSeconds", (json_int_t)timeout_s, "attempts", attempts);
-
-	/* The key stays with the job that it made. */
-	json_object_del(json_object_get(copy, "labels"), KEY_LABEL);
-	return copy;
-}
-
-static void put_take_job(struct webhook *webhook, json_t *take_job, const char *source_id)
-{
-	json_decref(webhook->job);
-	webhook->job = take_job;
-	snprintf(webhook->source_job, sizeof(webhook->source_job), "%s", source_id);
-	free(webhook->url);
-	webhook->url = NULL;
-}
-
-static int put_own_job(struct webhook_service *service, json_t *body, struct webhook *webhook,
-                       struct buffer *ret_sealed, struct error *err)
-{
-	struct job_spec spec = {0};
-	char *text;
-
-	if (job_spec_parse(service->configuration, json_object_get(body, "job"), &spec, err) < 0)
-		return error_prefix(err, "job");
-	put_take_job(
-	        webhook,
-	        put_copy_job(spec.body, spec.labels, spec.flavor, spec.timeout_s, spec.attempts),
-	        "");
-	text = json_to_text(spec.secrets);
-	seal(service->key, text, strlen(text), ret_sealed);
-	seal_wipe(text, strlen(text));
-	free(text);
-	job_spec_clear(&spec);
-	return 0;
-}
-
-static void put_source_job(struct webhook_service *service, const struct job_record *source,
-                           struct webhook *webhook, struct buffer *ret_sealed)
-{
-	put_take_job(webhook,
-	             put_copy_job(source->spec, source->labels, source->flavor, source->timeout_s,
-	                          source->attempts),
-	             source->id);
-	jobs_get_secrets(service->db, source->id, ret_sealed);
-	if (ret_sealed->len == 0)
-		seal(service->key, "{}", 2, ret_sealed);
-}
-
-static int put_url(struct webhook_service *service, json_t *body, struct webhook *webhook,
-                   struct error *err)
-{
-	json_t *value = put_member(body, "url");
-	const char *url = json_string_value(value);
-
-	if (!url || !*url)
-		return fail(err, E_INVALID, "url must be a string");
-	if (http_url_check(url,
-	                   service->configuration->webhook_private_addresses
-	                           ? NULL
-	                           : webhook_request_allows,
-	                   err) < 0)
-		return -1;
-	json_decref(webhook->job);
-	webhook->job = NULL;
-	webhook->source_job[0] = '\0';
-	free(webhook->url);
-	webhook->url = xstrdup(url);
-	return 0;
-}
-
-static int put_target(struct webhook_service *service, json_t *body,
-                      const struct job_record *source, struct webhook *webhook,
-                      struct buffer *ret_sealed, struct error *err)
-{
-	bool has_url = put_member(body, "url"), has_job = put_member(body, "job");
-	int count = has_url + has_job + (source != NULL);
-
-	if (count > 1)
-		return fail(err, E_INVALID,
-		            "only one of url, jobSourceId and job can be the target of a webhook");
-	if (count == 0 && !webhook->url && !webhook->job)
-		return fail(err, E_INVALID,
-		            "a webhook needs a target: url, or jobSourceId, or job");
-	if (has_url)
-		return put_url(service, body, webhook, err);
-	if (has_job)
-		return put_own_job(service, body, webhook, ret_sealed, err);
-	if (source)
-		put_source_job(service, source, webhook, ret_sealed);
 	return 0;
 }
 
@@ -284,7 +185,7 @@ static int put_jobs_namespace(struct webhook_service *service, const char *name,
 static int put_jobs(struct webhook_service *service, json_t *body, struct webhook *webhook,
                     struct error *err)
 {
-	json_t *jobs = put_member(body, "jobs"), *labels = NULL, *events;
+	json_t *jobs = webhook_member(body, "jobs"), *labels = NULL, *events;
 	const char *name;
 
 	if (!jobs)
@@ -299,10 +200,10 @@ static int put_jobs(struct webhook_service *service, json_t *body, struct webhoo
 	name = json_get_text(jobs, "namespace", webhook->owner_name);
 	if (put_job_events(jobs, err) < 0 || put_jobs_namespace(service, name, webhook, err) < 0)
 		return -1;
-	if (put_member(jobs, "labels") &&
+	if (webhook_member(jobs, "labels") &&
 	    job_labels_parse(json_object_get(jobs, "labels"), &labels, err) < 0)
 		return error_prefix(err, "jobs");
-	events = put_member(jobs, "events");
+	events = webhook_member(jobs, "events");
 	json_decref(webhook->jobs);
 	webhook->jobs = json_pack("{s:s, s:o, s:o}", "namespace", name, "labels",
 	                          labels ? labels : json_object(), "events",
@@ -314,7 +215,7 @@ static int put_fields(struct webhook_service *service, json_t *body,
                       const struct job_record *source, struct webhook *webhook,
                       struct buffer *secret, struct buffer *job_secrets, struct error *err)
 {
-	if (put_target(service, body, source, webhook, job_secrets, err) < 0 ||
+	if (webhook_target_put(service, body, source, webhook, job_secrets, err) < 0 ||
 	    put_watched(body, webhook, err) < 0 || put_domains(body, webhook, err) < 0 ||
 	    put_secret(service, body, webhook, secret, err) < 0 ||
 	    put_jobs(service, body, webhook, err) < 0)
