@@ -15,7 +15,7 @@
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY)
 #define FOLDER_MODE 0750
-#define PLACE_ATTEMPTS 10
+#define ATTEMPTS 100 /* against others that remove folders as soon as they are empty */
 
 static void names_add(struct files_names *names, const char *name, size_t len)
 {
@@ -93,7 +93,8 @@ static int open_bucket_itself(const struct files_folders *folders, int *ret_fd, 
 	return 0;
 }
 
-/* One component below `dir_fd`; `path`, `len` name it in sentences. */
+/* One component below `dir_fd`; `path`, `len` name it in sentences. E_NOT_FOUND: somebody has just
+ * removed an empty folder. */
 static int open_or_make(struct files_folders *folders, int dir_fd, const char *name,
                         const char *path, size_t len, int *ret_fd, struct error *err)
 {
@@ -105,6 +106,9 @@ static int open_or_make(struct files_folders *folders, int dir_fd, const char *n
 	if (mkdirat(dir_fd, name, FOLDER_MODE) == 0) {
 		const char *slash = memrchr(path, '/', len);
 		names_add(&folders->touched, path, slash ? (size_t)(slash - path) : 0);
+	} else if (errno == ENOENT) { /* `dir_fd` has been removed */
+		return fail(err, E_NOT_FOUND, "the folder %.*s goes away all the time", (int)len,
+		            path);
 	} else if (errno != EEXIST) {
 		return files_fail_io(err, errno, "the folder %.*s cannot be made", (int)len, path);
 	}
@@ -114,8 +118,8 @@ static int open_or_make(struct files_folders *folders, int dir_fd, const char *n
 	return bucket_open(dir_fd, name, FOLDER_FLAGS, ret_fd, err);
 }
 
-static int make_folder(struct files_folders *folders, const char *path, size_t len, int *ret_fd,
-                       struct error *err)
+static int try_to_make_folder(struct files_folders *folders, const char *path, size_t len,
+                              int *ret_fd, struct error *err)
 {
 	autoclose int fd = -1;
 
@@ -134,6 +138,19 @@ static int make_folder(struct files_folders *folders, const char *path, size_t l
 	}
 	*ret_fd = take_fd(&fd);
 	return 0;
+}
+
+static int make_folder(struct files_folders *folders, const char *path, size_t len, int *ret_fd,
+                       struct error *err)
+{
+	for (int i = 0; i < ATTEMPTS; i++) {
+		*err = ERROR_INIT;
+		if (try_to_make_folder(folders, path, len, ret_fd, err) == 0)
+			return 0;
+		if (err->code != E_NOT_FOUND)
+			return -1;
+	}
+	return -1;
 }
 
 /* E_NOT_FOUND; `path` "" is the bucket. */
@@ -190,7 +207,7 @@ int files_folders_place(struct files_folders *folders, const struct files_temp *
 	const char *leaf = NULL;
 	int dir_fd = -1, rename_errno = 0;
 
-	for (int i = 0; i < PLACE_ATTEMPTS; i++) {
+	for (int i = 0; i < ATTEMPTS; i++) {
 		if (files_folders_parent(folders, path, true, &dir_fd, &leaf, err) < 0)
 			return -1;
 		if (renameat(temp->fd, temp_name, dir_fd, leaf) == 0) {
