@@ -50,16 +50,17 @@ LANE_INLINE void LANE_NAME(load)(LANE_TYPE m[16], const uint8_t *const *inputs, 
 LANE_INLINE void LANE_NAME(compress)(LANE_TYPE chaining[8], const LANE_TYPE m[16],
                                      const LANE_TYPE counter[2], uint32_t flags)
 {
+	const LANE_TYPE zero = {0};
 	LANE_TYPE v[16];
 
 	for (int i = 0; i < 8; i++)
 		v[i] = chaining[i];
 	for (int i = 0; i < 4; i++)
-		v[8 + i] = (LANE_TYPE){0} + BLAKE3_IV[i];
+		v[8 + i] = zero + BLAKE3_IV[i];
 	v[12] = counter[0];
 	v[13] = counter[1];
-	v[14] = (LANE_TYPE){0} + BLAKE3_BLOCK;
-	v[15] = (LANE_TYPE){0} + flags;
+	v[14] = zero + BLAKE3_BLOCK;
+	v[15] = zero + flags;
 	LANE_NAME(round)(v, m, BLAKE3_ORDER[0]);
 	LANE_NAME(round)(v, m, BLAKE3_ORDER[1]);
 	LANE_NAME(round)(v, m, BLAKE3_ORDER[2]);
@@ -76,10 +77,11 @@ LANE_TARGET static void LANE_NAME(hash)(const struct blake3_batch *batch,
                                         const uint8_t *const *inputs, uint64_t counter,
                                         uint8_t *ret)
 {
+	const LANE_TYPE zero = {0};
 	LANE_TYPE chaining[8], m[16], counters[2];
 
 	for (int i = 0; i < 8; i++)
-		chaining[i] = (LANE_TYPE){0} + batch->key[i];
+		chaining[i] = zero + batch->key[i];
 	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
 		uint64_t number = batch->counts ? counter + lane : 0;
 

@@ -148,7 +148,7 @@ int file_scan_add(struct file_scan *scan, const struct xet_hash *hash, uint32_t 
 
 static int end_chunk(struct file_scan *scan, struct error *err)
 {
-	struct xet_hash hash;
+	struct xet_hash hash = {{0}};
 	uint32_t length = scan->chunk_bytes;
 
 	blake3_final(&scan->chunk, hash.bytes);

@@ -151,7 +151,7 @@ static void add_to_level(struct xet_tree *tree, unsigned number, const struct xe
 static void close_group(struct xet_tree *tree, unsigned number)
 {
 	struct xet_tree_level *level = &tree->levels[number];
-	struct xet_node parent;
+	struct xet_node parent = {0};
 
 	make_parent(level->pending, level->n_pending, &parent);
 	level->n_pending = 0;

@@ -8,8 +8,7 @@
 #include <string.h>
 
 #define WINDOW_SIZE ((size_t)512 * 1024)
-#define FOOTER_MARK "XETBLOB" /* of the official store; clients do not send it, and it is dropped  \
-	                       */
+#define FOOTER_MARK "XETBLOB" /* of the official store; not sent by clients, and dropped */
 
 /* The body, read ahead: from `start` to `end` of the window lie the next bytes. */
 struct verification {
