@@ -11,6 +11,12 @@
 #define FLAVORS                                                                                    \
 	"cpu-basic cpu-upgrade cpu-performance cpu-xl t4-small l4x1 a10g-small a100-large h200"
 
+#define JOB_EVENTS                                                                                 \
+	"all started completed failed canceled timeout-soon budget-80 budget-100 schedule-missed"
+#define JOB_EVENTS_HELP                                                                            \
+	"started, completed, failed, canceled, timeout-soon, budget-80, budget-100, "              \
+	"schedule-missed with commas"
+
 /* clang-format off */
 #define HELP \
 	{ "help", 'h', OPTION_FLAG, .help = "Show this and exit" }
@@ -114,7 +120,28 @@ static const struct option_row admin_token_options[] = {
 	{ "role", 0, OPTION_TEXT, "ROLE", "read write", .help = "read or write; write if not given" },
 	SOCKET, OUTPUT, HELP, { 0 } };
 
+#define WEBHOOK_BODY \
+	{ "watch", 0, OPTION_TEXT, "TYPE:NAME", .help = "Watch model, dataset, space, bucket or kernel OWNER/NAME, or a user or org; repeatable" }, \
+	{ "url", 0, OPTION_TEXT, "URL", .help = "Where events are sent" }, \
+	{ "job-id", 0, OPTION_TEXT, "ID", .help = "The job that events start again, in place of a URL" }, \
+	{ "domain", 0, OPTION_TEXT, "NAME", "repo discussion", .help = "repo or discussion; repeatable, both if not given" }, \
+	{ "secret", 0, OPTION_TEXT, "TEXT", .help = "Sent along, and the key of the signature" }, \
+	{ "secrets", 's', OPTION_TEXT, "KEY=VALUE", .help = "Secrets for the job, or KEY alone for its value here; repeatable" }, \
+	{ "secrets-file", 0, OPTION_TEXT, "FILE", "file", .help = "Secrets for the job from a file of KEY=VALUE lines" }, \
+	{ "jobs", 0, OPTION_TEXT, "EVENTS", JOB_EVENTS, .help = "Be told about jobs: all, or a list of " JOB_EVENTS_HELP }, \
+	{ "name", 0, OPTION_TEXT, "NAME", .help = "With --jobs: only jobs of this name" }, \
+	{ "label", 'l', OPTION_TEXT, "KEY=VALUE", .help = "With --jobs: only jobs with this label; repeatable" }, \
+	{ "namespace", 0, OPTION_TEXT, "NAME", .help = "With --jobs: whose jobs; yours, if not given" }, \
+	TOKEN, OUTPUT, HELP
+
+static const struct option_row webhook_body_options[] = { WEBHOOK_BODY, { 0 } };
+
+static const struct option_row webhook_delete_options[] = {
+	{ "yes", 'y', OPTION_FLAG, .help = "Do not ask" },
+	TOKEN, OUTPUT, HELP, { 0 } };
+
 #define JOBS "Jobs"
+#define WEBHOOKS "Webhooks"
 #define IMAGES "Images"
 #define ACCOUNTS "Account"
 #define SERVER "Server (on the server machine)"
@@ -155,6 +182,27 @@ const struct command commands[] = {
 	  "--label replaces all labels; --name alone keeps them; --clear removes them." },
 	{ "hardware", NULL, JOBS, "", 0, 0, false, hardware_options, hardware_command,
 	  "List flavors and prices", NULL },
+
+	{ "webhooks ls", "webhooks list", WEBHOOKS, "", 0, 0, false, token_options, webhooks_list_command,
+	  "List your webhooks", NULL },
+	{ "webhooks info", NULL, WEBHOOKS, "WEBHOOK_ID", 1, 1, false, token_options, webhooks_info_command,
+	  "Show one webhook", NULL },
+	{ "webhooks create", NULL, WEBHOOKS, "", 0, 0, false, webhook_body_options, webhooks_create_command,
+	  "Call a URL, or start a job, when something changes",
+	  "Needs --url or --job-id, and --watch or --jobs. The job's specification and secrets are copied now; "
+	  "it gets WEBHOOK_PAYLOAD, WEBHOOK_REPO_ID, WEBHOOK_REPO_TYPE and WEBHOOK_SECRET." },
+	{ "webhooks update", NULL, WEBHOOKS, "WEBHOOK_ID", 1, 1, false, webhook_body_options, webhooks_update_command,
+	  "Change a webhook; what is not given stays", NULL },
+	{ "webhooks enable", NULL, WEBHOOKS, "WEBHOOK_ID", 1, 1, false, token_options, webhooks_enable_command,
+	  "Enable a webhook, also one that was suspended after failures", NULL },
+	{ "webhooks disable", NULL, WEBHOOKS, "WEBHOOK_ID", 1, 1, false, token_options, webhooks_disable_command,
+	  "Disable a webhook", NULL },
+	{ "webhooks delete", "webhooks rm", WEBHOOKS, "WEBHOOK_ID", 1, 1, false, webhook_delete_options, webhooks_delete_command,
+	  "Delete a webhook with its log", NULL },
+	{ "webhooks log", NULL, WEBHOOKS, "WEBHOOK_ID", 1, 1, false, token_options, webhooks_log_command,
+	  "List the last deliveries; --json shows requests and answers", NULL },
+	{ "webhooks replay", NULL, WEBHOOKS, "WEBHOOK_ID DELIVERY_ID", 2, 2, false, token_options, webhooks_replay_command,
+	  "Deliver a recorded event again", NULL },
 
 	{ "image pull", NULL, IMAGES, "IMAGE", 1, 1, false, pull_options, image_pull_command,
 	  "Have the server fetch an image", NULL },
@@ -210,8 +258,6 @@ const struct command commands[] = {
 	  "Open an SSH session into a job", NULL },
 	{ "scheduled", NULL, LATER, "...", 0, -1, true, only_help_options, later_command,
 	  "Jobs by schedule", NULL },
-	{ "webhooks", NULL, LATER, "...", 0, -1, true, only_help_options, later_command,
-	  "Calls and jobs on changes", NULL },
 	{ 0 },
 };
 /* clang-format on */

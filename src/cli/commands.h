@@ -38,6 +38,16 @@ int admin_token_add_command(struct invocation *in);
 int admin_token_list_command(struct invocation *in);
 int admin_token_revoke_command(struct invocation *in);
 
+int webhooks_list_command(struct invocation *in);
+int webhooks_info_command(struct invocation *in);
+int webhooks_create_command(struct invocation *in);
+int webhooks_update_command(struct invocation *in);
+int webhooks_enable_command(struct invocation *in);
+int webhooks_disable_command(struct invocation *in);
+int webhooks_delete_command(struct invocation *in);
+int webhooks_log_command(struct invocation *in);
+int webhooks_replay_command(struct invocation *in);
+
 int completion_command(struct invocation *in);
 int manual_command(struct invocation *in);
 

@@ -64,8 +64,8 @@ int job_request_labels(const struct options *options, json_t **ret, bool *ret_na
 	return 0;
 }
 
-static int add_secrets(const struct options *options, const char *token, json_t *body,
-                       struct error *err)
+int job_request_secrets(const struct options *options, const char *token, json_t *body,
+                        struct error *err)
 {
 	autojson json_t *secrets = json_object();
 	if (read_variables(options, "secrets", "secrets-file", token, secrets, err) < 0)
@@ -144,7 +144,8 @@ static int fill(const struct options *options, const char *image, const char *au
 	(void)json_object_set(body, "environment", env);
 	(void)json_object_set_new(body, "flavor",
 	                          json_string(flavor && *flavor ? flavor : "cpu-basic"));
-	if (add_secrets(options, token, body, err) < 0 || add_timeout(options, body, err) < 0 ||
+	if (job_request_secrets(options, token, body, err) < 0 ||
+	    add_timeout(options, body, err) < 0 ||
 	    job_request_labels(options, &labels, &is_named, err) < 0)
 		return -1;
 	if (!is_named && json_object_set_new(labels, "name", json_string(auto_name)) < 0)

@@ -24,5 +24,8 @@ void job_request_clear(struct job_request *request);
 /* The labels of -l and --name; new. *ret_named: one of them is `name`. */
 int job_request_labels(const struct options *options, json_t **ret, bool *ret_named,
                        struct error *err);
+/* Sets `secrets` of the body to those of --secrets and --secrets-file, if there are any. */
+int job_request_secrets(const struct options *options, const char *token, json_t *body,
+                        struct error *err);
 
 #endif
