@@ -124,6 +124,61 @@ static void bad_specifications_are_refused(void **state)
 	        {"\"labels\":{\"a\":null}", "labels.a,string"},
 	        {"\"labels\":{\"a\":\"\\u00e9\"}", "labels.a"},
 	        {"\"volumes\":{}", "volumes,array"},
+	        {"\"volumes\":[5]", "volumes[0],object"},
+	        {"\"volumes\":[{\"type\":\"kernel\",\"source\":\"a/b\",\"mountPath\":\"/d\"}]",
+	         "volumes[0].type,kernel"},
+	        {"\"volumes\":[{\"type\":\"disk\",\"source\":\"a/b\",\"mountPath\":\"/d\"}]",
+	         "volumes[0].type,disk,dataset"},
+	        {"\"volumes\":[{\"source\":\"a/b\",\"mountPath\":\"/d\"}]", "volumes[0].type"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"b\",\"mountPath\":\"/d\"}]",
+	         "volumes[0].source,namespace/name"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/../b\",\"mountPath\":\"/d\"}]",
+	         "volumes[0].source"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"../b\",\"mountPath\":\"/d\"}]",
+	         "volumes[0].source"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"d\"}]",
+	         "volumes[0].mountPath,absolute"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\"}]", "volumes[0].mountPath"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/\"}]",
+	         "volumes[0].mountPath,below"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"//./\"}]",
+	         "volumes[0].mountPath"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/d/../e\"}]",
+	         "volumes[0].mountPath"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/d\\ne\"}]",
+	         "volumes[0].mountPath,control"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"//proc/"
+	         "x\"}]",
+	         "volumes[0].mountPath,/proc"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/dev\"}]",
+	         "volumes[0].mountPath,/dev"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/"
+	         "d\",\"revision\":\"main\"}]",
+	         "volumes[0].revision,bucket"},
+	        {"\"volumes\":[{\"type\":\"model\",\"source\":\"a/b\",\"mountPath\":\"/"
+	         "d\",\"revision\":\"a..b\"}]",
+	         "volumes[0].revision"},
+	        {"\"volumes\":[{\"type\":\"model\",\"source\":\"a/b\",\"mountPath\":\"/"
+	         "d\",\"revision\":\"\"}]",
+	         "volumes[0].revision"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/"
+	         "d\",\"readOnly\":1}]",
+	         "volumes[0].readOnly"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/"
+	         "d\",\"path\":\"/x\"}]",
+	         "volumes[0].path"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/"
+	         "d\",\"path\":\"x/../y\"}]",
+	         "volumes[0].path"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/"
+	         "d\",\"path\":\".hearth-x\"}]",
+	         "volumes[0].path"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/"
+	         "d\"},{\"type\":\"bucket\",\"source\":\"a/c\",\"mountPath\":\"/d/\"}]",
+	         "volumes[1].mountPath,volumes[0]"},
+	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/"
+	         "d\"},{\"type\":\"bucket\",\"source\":\"a/c\",\"mountPath\":\"/d/e\"}]",
+	         "volumes[1].mountPath,volumes[0],each other"},
 	        {"\"expose\":[8000]", "expose,object"},
 	        {"\"expose\":{\"ports\":[0]}", "expose.ports[0],65535"},
 	        {"\"expose\":{\"ports\":[65536]}", "expose.ports[0]"},
@@ -133,7 +188,7 @@ static void bad_specifications_are_refused(void **state)
 	        {"\"resourceGroupId\":\"x\"", "resourceGroupId,24"},
 	        {"\"resourceGroupId\":5", "resourceGroupId"},
 	        /* what is wrong is told before what is not built */
-	        {"\"volumes\":[{}],\"timeoutSeconds\":0", "timeoutSeconds"},
+	        {"\"expose\":{\"ports\":[80]},\"timeoutSeconds\":0", "timeoutSeconds"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -155,8 +210,6 @@ static void bad_specifications_are_refused(void **state)
 static void what_is_not_built_is_said(void **state)
 {
 	static const char *const rows[][2] = {
-	        {"\"volumes\":[{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"/d\"}]",
-	         "volumes are not built yet in this version"},
 	        {"\"expose\":{\"ports\":[8000]}", "exposed ports are not built yet"},
 	        {"\"ssh\":{\"enabled\":true}", "SSH is not built yet"},
 	};
@@ -211,6 +264,31 @@ static void the_example_is_normalized(void **state)
 	assert_int_equal(spec.attempts, 1);
 	assert_string_equal(spec.idempotency_key, "");
 	assert_string_equal(spec.warning, "");
+	job_spec_clear(&spec);
+}
+
+static void volumes_get_their_effective_values(void **state)
+{
+	struct job_spec spec;
+	struct error err = ERROR_INIT;
+	autojson json_t *expected = json_pack(
+	        "[{s:s, s:s, s:s, s:b, s:s}, {s:s, s:s, s:s, s:s, s:b}, {s:s, s:s, s:s, s:s, s:b}]",
+	        "type", "bucket", "source", "a/b", "mountPath", "/out/x", "readOnly", 0, "path",
+	        "runs/1", "type", "model", "source", "c/d.e", "mountPath", "/output", "revision",
+	        "main", "readOnly", 1, "type", "dataset", "source", "c/d", "mountPath", "/data",
+	        "revision", "refs/pr/1", "readOnly", 1);
+
+	assert_int_equal(
+	        parse("{\"dockerImage\":\"a\",\"flavor\":\"cpu-basic\",\"volumes\":["
+	              "{\"type\":\"bucket\",\"source\":\"a/b\",\"mountPath\":\"//out/./x/\","
+	              "\"path\":\"runs//1/\",\"revision\":null},"
+	              "{\"type\":\"model\",\"source\":\"c/d.e\",\"mountPath\":\"/output\","
+	              "\"readOnly\":false,\"path\":\"\"},"
+	              "{\"type\":\"dataset\",\"source\":\"c/d\",\"mountPath\":\"/data\","
+	              "\"revision\":\"refs/pr/1\"}]}",
+	              &spec, &err),
+	        0);
+	assert_true(json_equal(json_object_get(spec.body, "volumes"), expected));
 	job_spec_clear(&spec);
 }
 
@@ -444,6 +522,7 @@ int main(void)
 	        cmocka_unit_test(bad_specifications_are_refused),
 	        cmocka_unit_test(what_is_not_built_is_said),
 	        cmocka_unit_test(the_example_is_normalized),
+	        cmocka_unit_test(volumes_get_their_effective_values),
 	        cmocka_unit_test(the_least_specification_has_defaults),
 	        cmocka_unit_test(variables_become_text),
 	        cmocka_unit_test(sizes_are_bounded),
