@@ -6,6 +6,7 @@
  */
 #include "api/access.h"
 
+#include "api/access_bucket.h"
 #include "api/answer.h"
 #include "api/monitoring.h"
 #include "api/upstream.h"
@@ -13,6 +14,7 @@
 #include "base/memory.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define AUDIT_PATH_MAX 200
 
@@ -73,6 +75,8 @@ static int access_check_namespace(struct access *access, bool needs_write, struc
 	bool is_below_job = strstr(access->route->pattern, "{id}") != NULL;
 	enum account_role role;
 
+	if (strcasecmp(name, "me") == 0)
+		name = access->caller.user.name;
 	if (!accounts_find(access->api->db, name, &access->ns))
 		return access_no_namespace(access, is_below_job, name, err);
 	role = caller_role(access->api, &access->caller, &access->ns);
@@ -116,6 +120,14 @@ static enum api_right access_right(const struct access *access)
 	return ((const struct route_doc *)access->route->more)->right;
 }
 
+/* Tokens of the CAS are not those of users. */
+static bool access_has_own_token(const struct access *access)
+{
+	enum api_right right = access_right(access);
+
+	return right == RIGHT_CAS_READ || right == RIGHT_CAS_WRITE;
+}
+
 /* The caller is as known as it will ever be. */
 static int access_check(struct access *access, struct error *err)
 {
@@ -128,6 +140,10 @@ static int access_check(struct access *access, struct error *err)
 		                                   err);
 	if (right == RIGHT_ADMIN)
 		return access->caller.is_admin ? 0 : fail(err, E_NOT_FOUND, "Not found");
+	if (right >= RIGHT_BUCKET_LIST && right <= RIGHT_BUCKET_WRITE)
+		return access_check_bucket(access, right, err);
+	if (access_has_own_token(access))
+		return access_check_cas(access, right == RIGHT_CAS_WRITE, err);
 	if (!access->caller.is_known && !(may_be_admin && access->caller.is_admin))
 		return fail(err, E_UNAUTHORIZED, "Invalid username or password.");
 	switch (right) {
@@ -193,7 +209,7 @@ static enum identity access_identify(struct access *access, const char **ret_tok
 	struct caller *caller = &access->caller;
 	const char *token;
 
-	if (!header || access_right(access) == RIGHT_INGEST)
+	if (!header || access_right(access) == RIGHT_INGEST || access_has_own_token(access))
 		return IDENTITY_CLEAR;
 	token = caller_bearer_token(header);
 	if (token && tokens_find(access->api->db, token, &caller->token, &caller->user)) {
@@ -228,7 +244,8 @@ static struct access *access_begin(struct http_request *request, const struct ht
 	access->route = route;
 	access->caller.is_admin =
 	        http_is_unix(request, &uid) && (uid == 0 || uid == api->admin_uid);
-	access->is_admitted = access_right(access) == RIGHT_ANONYMOUS;
+	access->is_admitted =
+	        access_right(access) == RIGHT_ANONYMOUS || access_right(access) == RIGHT_SIGNED_URL;
 	http_set_user_data(request, access, access_free);
 	return access;
 }

@@ -17,7 +17,9 @@ struct access {
 	struct http_request *request;
 	const struct http_route *route;
 	struct caller caller;
-	struct account ns;	     /* of {ns}, when the row asks for a namespace right */
+	struct account ns;	     /* of {ns}, when the row asks for a right in a namespace or of a bucket */
+	struct bucket bucket;	     /* of {ns}/{name}, when the row asks for a right of a bucket */
+	struct xet_grant grant;	     /* of the token, when the row asks for a right of the CAS */
 	char subject[2 * ID_SIZE];   /* what was made or changed, for the audit line */
 	bool is_admitted;	     /* checked, the handler may run */
 	bool is_denied;		     /* answered 401, 403, or 404 in place of 403 */

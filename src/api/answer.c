@@ -6,6 +6,8 @@
 #include "api/answer.h"
 
 #include "api/access.h"
+#include "base/cleanup.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -56,6 +58,7 @@ void answer_json(struct http_request *request, int status, const struct buffer *
 struct held_answer {
 	struct http_request *request; /* NULL: the client left */
 	struct buffer json;
+	int status;
 	char *audit; /* of a client that left: what to log, since nobody takes the answer */
 };
 
@@ -72,23 +75,41 @@ static void answer_release(void *arg)
 	struct held_answer *held = arg;
 
 	if (held->request)
-		answer_json(held->request, 200, &held->json);
+		answer_json(held->request, held->status, &held->json);
 	else
-		log_info("%s status=200 client=left", held->audit);
+		log_info("%s status=%d client=left", held->audit, held->status);
 	buffer_clear(&held->json);
 	free(held->audit);
 	free(held);
 }
 
-void answer_when_durable(struct api *api, struct http_request *request, struct buffer *json)
+void answer_status_when_durable(struct api *api, struct http_request *request, int status,
+                                struct buffer *json)
 {
 	struct held_answer *held = xcalloc(1, sizeof(*held));
 
 	held->request = request;
+	held->status = status;
 	held->json = *json;
 	*json = BUFFER_INIT(json->max);
 	http_on_cancel(request, answer_cancelled, held);
 	database_after_commit(api->db, answer_release, held);
+}
+
+void answer_when_durable(struct api *api, struct http_request *request, struct buffer *json)
+{
+	answer_status_when_durable(api, request, 200, json);
+}
+
+void answer_value_when_durable(struct api *api, struct http_request *request, int status,
+                               json_t *take_value)
+{
+	autofree char *text = json_to_text(take_value);
+	struct buffer json = BUFFER_INIT(strlen(text) + 1);
+
+	json_decref(take_value);
+	(void)buffer_add_text(&json, text);
+	answer_status_when_durable(api, request, status, &json);
 }
 
 struct http_stream *answer_events(struct http_request *request,

@@ -19,6 +19,8 @@ void answer_json(struct http_request *request, int status, const struct buffer *
 /* For calls that change something: the answer is sent once the turn's changes are on disk. After
  * that nothing can fail any more, and so no 5xx follows a commit. Takes what is in `json`. */
 void answer_when_durable(struct api *api, struct http_request *request, struct buffer *json);
+void answer_status_when_durable(struct api *api, struct http_request *request, int status, struct buffer *json);
+void answer_value_when_durable(struct api *api, struct http_request *request, int status, json_t *take_value);
 
 /* A stream of server-sent events: the headers of hub-jobs-api 0.8. */
 struct http_stream *answer_events(struct http_request *request,

@@ -75,8 +75,33 @@ void schedules_put_labels(struct http_request *request, void *context);
 void schedules_put_expression(struct http_request *request, void *context);
 void schedules_history(struct http_request *request, void *context);
 
+/* buckets.c, buckets_tree.c, buckets_batch.c, buckets_resolve.c, buckets_put.c */
+void buckets_post(struct http_request *request, void *context);
+void buckets_show(struct http_request *request, void *context);
+void buckets_list(struct http_request *request, void *context);
+void buckets_delete(struct http_request *request, void *context);
+void buckets_settings(struct http_request *request, void *context);
+void buckets_move_repo(struct http_request *request, void *context);
+void buckets_tree(struct http_request *request, void *context);
+void buckets_tree_below(struct http_request *request, void *context);
+void buckets_paths_info(struct http_request *request, void *context);
+void buckets_batch(struct http_request *request, void *context);
+void buckets_resolve(struct http_request *request, void *context);
+void buckets_put_file(struct http_request *request, void *context);
+
+/* xet.c, xet_download.c */
+void xet_read_token(struct http_request *request, void *context);
+void xet_write_token(struct http_request *request, void *context);
+void xet_find_chunk(struct http_request *request, void *context);
+void xet_post_xorb(struct http_request *request, void *context);
+void xet_post_shard(struct http_request *request, void *context);
+void xet_post_shard_v2(struct http_request *request, void *context);
+void xet_reconstruct_v1(struct http_request *request, void *context);
+void xet_reconstruct_v2(struct http_request *request, void *context);
+void xet_get_data(struct http_request *request, void *context);
+void xet_telemetry(struct http_request *request, void *context);
+
 /* not_built.c */
-void not_built_buckets(struct http_request *request, void *context);
 void not_built_expose(struct http_request *request, void *context);
 void not_built_billing(struct http_request *request, void *context);
 void not_built_repositories(struct http_request *request, void *context);

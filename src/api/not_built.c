@@ -5,11 +5,6 @@
 #include "api/handlers.h"
 #include "api/jobs.h"
 
-void not_built_buckets(struct http_request *request, void *context)
-{
-	answer_fail(request, E_UNSUPPORTED, "Buckets are not built yet in this version of Hearth");
-}
-
 void not_built_billing(struct http_request *request, void *context)
 {
 	answer_fail(request, E_UNSUPPORTED,

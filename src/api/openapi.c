@@ -96,8 +96,12 @@ static json_t *openapi_responses(const struct http_route *route, const struct ro
 
 static json_t *openapi_security(enum api_right right)
 {
-	if (right == RIGHT_ANONYMOUS)
+	if (right == RIGHT_ANONYMOUS || right == RIGHT_SIGNED_URL)
 		return json_array();
+	if (right == RIGHT_CAS_READ || right == RIGHT_CAS_WRITE)
+		return json_pack("[{s:[]}]", "xet");
+	if (right == RIGHT_BUCKET_LIST || right == RIGHT_BUCKET_READ)
+		return json_pack("[{},{s:[]}]", "token");
 	if (right == RIGHT_ADMIN)
 		return json_pack("[{s:[]}]", "adminSocket");
 	if (right >= RIGHT_IMAGE_READ)
@@ -113,6 +117,14 @@ static const char *openapi_right_text(enum api_right right)
 	        [RIGHT_NAMESPACE_READ] = "Right: the user, or a member of the organization.",
 	        [RIGHT_NAMESPACE_WRITE] = "Right: a write token of the user, or of a member of the "
 	                                  "organization with the role write or admin.",
+	        [RIGHT_BUCKET_LIST] = "Right: anybody, who then sees public buckets only.",
+	        [RIGHT_BUCKET_READ] = "Right: anybody for a public bucket; for a private one the "
+	                              "user, or a member of the organization.",
+	        [RIGHT_BUCKET_WRITE] = "Right: a write token of the user, or of a member of the "
+	                               "organization with the role write or admin.",
+	        [RIGHT_CAS_READ] = "Right: an access token of xet-read-token or xet-write-token.",
+	        [RIGHT_CAS_WRITE] = "Right: an access token of xet-write-token.",
+	        [RIGHT_SIGNED_URL] = "Right: the address itself, which a reconstruction gave.",
 	        [RIGHT_IMAGE_READ] = "Right: any token, or the admin socket.",
 	        [RIGHT_IMAGE_PULL] = "Right: a write token, or the admin socket.",
 	        [RIGHT_OPERATOR] = "Right: a write token of the operator, or the admin socket.",
@@ -173,14 +185,18 @@ json_t *openapi_document(const struct http_route *routes, const char *version, c
 		BUG("the schemas of /openapi.json are not JSON");
 	return json_pack(
 	        "{s:s,s:{s:s,s:s,s:s,s:{s:s,s:s}},s:[{s:s}],s:o,s:{s:o,s:{s:{s:s,s:s},"
-	        "s:{s:s,s:s,s:s,s:s}}}}",
+	        "s:{s:s,s:s,s:s},s:{s:s,s:s,s:s,s:s}}}}",
 	        "openapi", "3.1.0", "info", "title", "Hearth", "version", version, "description",
 	        "Hugging Face Jobs on your own machines. Every error answer is "
 	        "{\"error\": TEXT}, with the same text in the header X-Error-Message.",
 	        "license", "name", "Apache-2.0", "identifier", "Apache-2.0", "servers", "url",
 	        base_url, "paths", openapi_paths(routes), "components", "schemas", schemas,
-	        "securitySchemes", "token", "type", "http", "scheme", "bearer", "adminSocket",
-	        "type", "apiKey", "in", "header", "name", "(Unix socket)", "description",
+	        "securitySchemes", "token", "type", "http", "scheme", "bearer", "xet", "type",
+	        "http", "scheme", "bearer", "description",
+	        "accessToken of xet-read-token or "
+	        "xet-write-token",
+	        "adminSocket", "type", "apiKey", "in", "header", "name", "(Unix socket)",
+	        "description",
 	        "Not a header: the call must come over the Unix socket in the state folder");
 }
 

@@ -102,6 +102,21 @@ static const char schemas[] = "{"
 "'Replayed':" OBJECT("'status':{'type':'integer','description':'0: no answer'},'id':" TEXT ",'error':" TEXT ",'jobId':" TEXT) ","
 "'Event':" OBJECT_WITH("'event','repo'", "'event':{'type':'object'},'repo':{'type':'object'}") ","
 "'Accepted':" OBJECT("'accepted':" BOOLEAN ",'duplicate':" BOOLEAN) ","
+"'BucketRequest':" OBJECT("'private':" BOOLEAN ",'visibility':{'type':'string','enum':['public','private']}") ","
+"'NewBucket':" OBJECT_WITH("'url','name','id'", "'url':" TEXT ",'name':" TEXT ",'id':" TEXT) ","
+"'Bucket':" OBJECT_WITH("'id','private','createdAt','size','totalFiles'",
+	"'id':{'type':'string','description':'namespace/name'},'author':" TEXT ",'private':" BOOLEAN ",'createdAt':" TIME ","
+	"'updatedAt':" TIME ",'size':" NUMBER ",'totalFiles':" NUMBER ",'repoType':" TEXT ",'cdnRegions':" WORDS) ","
+"'BucketList':" LIST_OF("Bucket") ","
+"'MoveRequest':" OBJECT_WITH("'fromRepo','toRepo','type'", "'fromRepo':" TEXT ",'toRepo':" TEXT ",'type':{'type':'string','const':'bucket'}") ","
+"'PathsRequest':" OBJECT_WITH("'paths'", "'paths':" WORDS) ","
+"'File':" OBJECT_WITH("'type','path'",
+	"'type':{'type':'string','enum':['file','directory']},'path':" TEXT ",'size':" NUMBER ",'xetHash':" TEXT ",'mtime':" TIME ","
+	"'mtimeNanos':" NUMBER ",'uploadedAt':" TIME ",'contentType':" TEXT) ","
+"'FileList':" LIST_OF("File") ","
+"'BatchResult':" OBJECT_WITH("'success','processed','succeeded','failed'",
+	"'success':" BOOLEAN ",'processed':" NUMBER ",'succeeded':" NUMBER ",'failed':{'type':'array','items':{'type':'object'}}") ","
+"'XetToken':" OBJECT_WITH("'casUrl','exp','accessToken'", "'casUrl':" TEXT ",'exp':" NUMBER ",'accessToken':" TEXT) ","
 "'Health':" OBJECT("'status':" TEXT ",'version':" TEXT ",'uptimeSecs':" NUMBER)
 "}";
 /* clang-format on */

@@ -7,10 +7,13 @@
 #include "api/api.h"
 #include "api/handlers.h"
 #include "api/routes.h"
+#include "hub/shard.h"
+#include "hub/xorb.h"
 
 #define KIB ((int64_t)1024)
 #define JOB_BODY_MAX (4 * 1024 * KIB) /* hub-jobs-api, section 11, row 39 */
 #define SMALL_BODY_MAX (64 * KIB)
+#define BATCH_BODY_MAX (16 * 1024 * KIB)
 #define EVENT_BODY_MAX (1024 * KIB)
 
 static const struct route_query list_query[] = {
@@ -41,7 +44,27 @@ static const struct route_query import_query[] = {
 static const struct route_query pull_query[] = {
         {"reference", "The image to pull, when the body does not name one", "string", false}, {0}};
 
+static const struct route_query bucket_list_query[] = {
+        {"search", "Only buckets whose name contains this", "string", false},
+        {"cursor", "Where to go on; from the Link header of the page before", "string", false},
+        {0}};
+static const struct route_query tree_query[] = {
+        {"recursive", "false: also folders, and only what is directly below; default true",
+         "boolean", false},
+        {"limit", "Entries per page, 1 to 5000, default 1000", "integer", false},
+        {"cursor", "Where to go on; from the Link header of the page before", "string", false},
+        {0}};
+static const struct route_query put_query[] = {
+        {"mtime", "Modification time in milliseconds since 1970; default now", "integer", false},
+        {0}};
+static const struct route_query resolve_query[] = {
+        {"download", "Ask browsers to store the file", "string", false},
+        {"noContentDisposition", "Leave the file's name out of the headers", "string", false},
+        {0}};
+
 #define JOB "/api/jobs/{ns}/{id}"
+#define BUCKET "/api/buckets/{ns}/{name}"
+#define CAS "/xet/{epoch}/{domain}"
 #define WEBHOOKS "/api/settings/webhooks"
 #define SCHEDULE "/api/scheduled-jobs/{ns}/{id}"
 /* clang-format off */
@@ -50,6 +73,10 @@ static const struct route_query pull_query[] = {
 	 .more = &(const struct route_doc){__VA_ARGS__}}
 #define SPOOLED_ROW(method_, pattern_, handler_, ...) \
 	{.method = (method_), .pattern = (pattern_), .handler = (handler_), .max_body = -1, .spool = true, \
+	 .more = &(const struct route_doc){__VA_ARGS__}}
+
+#define LIMITED_ROW(method_, pattern_, handler_, max_body_, ...) \
+	{.method = (method_), .pattern = (pattern_), .handler = (handler_), .max_body = (max_body_), .spool = true, \
 	 .more = &(const struct route_doc){__VA_ARGS__}}
 
 static const struct http_route routes[] = {
@@ -166,6 +193,66 @@ static const struct http_route routes[] = {
 		.description = "For mirrors and CI: a payload of version 3 in the Hub's form. An Idempotency-Key names the event.",
 		.body = "Event", .answer = "Accepted"),
 
+	/* Buckets */
+	ROW("GET", "/api/buckets/{ns}", buckets_list, 0,
+		RIGHT_BUCKET_LIST, "buckets", "List the buckets of a namespace, by name; the header Link names the next page",
+		.query = bucket_list_query, .answer = "BucketList"),
+	ROW("POST", BUCKET, buckets_post, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "buckets", "Create a bucket; 409 names the one that exists",
+		.body = "BucketRequest", .answer = "NewBucket"),
+	ROW("GET", BUCKET, buckets_show, 0,
+		RIGHT_BUCKET_READ, "buckets", "Show one bucket", .answer = "Bucket"),
+	ROW("DELETE", BUCKET, buckets_delete, SMALL_BODY_MAX,
+		RIGHT_BUCKET_WRITE, "buckets", "Delete a bucket with its files; 409 while a job has it mounted"),
+	ROW("PUT", BUCKET "/settings", buckets_settings, SMALL_BODY_MAX,
+		RIGHT_BUCKET_WRITE, "buckets", "Make a bucket private or public", .body = "BucketRequest"),
+	ROW("POST", "/api/repos/move", buckets_move_repo, SMALL_BODY_MAX,
+		RIGHT_USER, "buckets", "Rename a bucket, or give it to another namespace", .body = "MoveRequest"),
+	ROW("GET", BUCKET "/tree", buckets_tree, 0,
+		RIGHT_BUCKET_READ, "buckets", "List files by path; the header Link names the next page",
+		.query = tree_query, .answer = "FileList"),
+	ROW("GET", BUCKET "/tree/{prefix...}", buckets_tree_below, 0,
+		RIGHT_BUCKET_READ, "buckets", "List the files below a folder", .query = tree_query, .answer = "FileList"),
+	ROW("POST", BUCKET "/paths-info", buckets_paths_info, JOB_BODY_MAX,
+		RIGHT_BUCKET_READ, "buckets", "Show the files with these paths; missing ones are left out",
+		.body = "PathsRequest", .answer = "FileList"),
+	ROW("POST", BUCKET "/batch", buckets_batch, BATCH_BODY_MAX,
+		RIGHT_BUCKET_WRITE, "buckets", "Add, copy and delete files",
+		.description = "One operation per line: addFile (path, xetHash; mtime in milliseconds, mtimeNanos, contentType), copyFile "
+			"(also sourceRepoType \"bucket\" and sourceRepoId), deleteFile (path). Each file is replaced at once and is on disk "
+			"before the answer. 422, in the same form, when some of them failed.",
+		.body = "application/x-ndjson", .answer = "BatchResult"),
+	SPOOLED_ROW("PUT", BUCKET "/files/{path...}", buckets_put_file,
+		RIGHT_BUCKET_WRITE, "buckets", "Store the body as a file (an extension of Hearth)",
+		.query = put_query, .body = "application/octet-stream", .answer = "File"),
+	ROW("GET", "/buckets/{ns}/{name}/resolve/{path...}", buckets_resolve, 0,
+		RIGHT_BUCKET_READ, "buckets", "The bytes of a file; ranges are possible",
+		.query = resolve_query, .answer = "application/octet-stream"),
+
+	/* Xet: content by hash */
+	ROW("GET", BUCKET "/xet-read-token", xet_read_token, 0,
+		RIGHT_BUCKET_READ, "xet", "Address and access token for downloads by hash", .answer = "XetToken"),
+	ROW("GET", BUCKET "/xet-write-token", xet_write_token, 0,
+		RIGHT_BUCKET_WRITE, "xet", "Address and access token for uploads", .answer = "XetToken"),
+	ROW("GET", CAS "/v1/chunks/{prefix}/{hash}", xet_find_chunk, 0,
+		RIGHT_CAS_READ, "xet", "Which upload has this chunk? Always 404"),
+	LIMITED_ROW("POST", CAS "/v1/xorbs/{prefix}/{hash}", xet_post_xorb, XORB_BODY_MAX,
+		RIGHT_CAS_WRITE, "xet", "Upload a xorb; it is checked against its hash", .body = "application/octet-stream"),
+	LIMITED_ROW("POST", CAS "/v1/shards", xet_post_shard, SHARD_BODY_MAX,
+		RIGHT_CAS_WRITE, "xet", "Register files by a shard", .body = "application/octet-stream"),
+	LIMITED_ROW("POST", CAS "/shards", xet_post_shard, SHARD_BODY_MAX,
+		RIGHT_CAS_WRITE, "xet", "The same, for old clients", .body = "application/octet-stream"),
+	LIMITED_ROW("POST", CAS "/v2/shards", xet_post_shard_v2, SHARD_BODY_MAX,
+		RIGHT_CAS_WRITE, "xet", "The same, answered as lines", .body = "application/octet-stream", .answer = "application/x-ndjson"),
+	ROW("GET", CAS "/v1/reconstructions/{hash}", xet_reconstruct_v1, 0,
+		RIGHT_CAS_READ, "xet", "How to get a file of the token's bucket; the header Range is understood"),
+	ROW("GET", CAS "/v2/reconstructions/{hash}", xet_reconstruct_v2, 0,
+		RIGHT_CAS_READ, "xet", "The same in the newer form"),
+	ROW("GET", CAS "/data", xet_get_data, 0,
+		RIGHT_SIGNED_URL, "xet", "The bytes behind an address of a reconstruction", .answer = "application/octet-stream"),
+	ROW("POST", "/v1/telemetry", xet_telemetry, JOB_BODY_MAX,
+		RIGHT_ANONYMOUS, "xet", "What clients tell of their transfers; thrown away"),
+
 	/* Images */
 	ROW("GET", "/api/images", images_list, 0,
 		RIGHT_IMAGE_READ, "images", "List the images of the store", .answer = "ImageList"),
@@ -215,18 +302,6 @@ static const struct http_route routes[] = {
 	/* Families of the Hub that this version does not have */
 	ROW("GET", "/api/settings/billing/usage/jobs", not_built_billing, 0,
 		RIGHT_USER, "not built yet", "Usage and cost of jobs", .status = "501"),
-	ROW("GET", "/api/buckets/{rest...}", not_built_buckets, 0,
-		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
-	ROW("POST", "/api/buckets/{rest...}", not_built_buckets, JOB_BODY_MAX,
-		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
-	ROW("PUT", "/api/buckets/{rest...}", not_built_buckets, JOB_BODY_MAX,
-		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
-	ROW("DELETE", "/api/buckets/{rest...}", not_built_buckets, SMALL_BODY_MAX,
-		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
-	ROW("GET", "/buckets/{rest...}", not_built_buckets, 0,
-		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
-	ROW("POST", "/api/repos/move", not_built_buckets, JOB_BODY_MAX,
-		RIGHT_USER, "not built yet", "Buckets", .status = "501"),
 	ROW("POST", "/api/repos/create", not_built_repositories, JOB_BODY_MAX,
 		RIGHT_USER, "not built yet", "Repositories are not part of Hearth", .status = "404"),
 	ROW("POST", "/oauth/device", not_built_device_login, SMALL_BODY_MAX,

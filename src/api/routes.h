@@ -16,6 +16,12 @@ enum api_right {
 	RIGHT_INGEST,	       /* the secret of webhooks.ingest_secret_file in X-Webhook-Secret */
 	RIGHT_NAMESPACE_READ,  /* a token whose user may read the namespace {ns} */
 	RIGHT_NAMESPACE_WRITE, /* a write token whose user may write in the namespace {ns} */
+	RIGHT_BUCKET_LIST,     /* anybody, who then sees what is public; {ns} may be "me" */
+	RIGHT_BUCKET_READ,     /* whoever may read the namespace; of a public bucket anybody */
+	RIGHT_BUCKET_WRITE,    /* as RIGHT_NAMESPACE_WRITE, for the bucket {ns}/{name} */
+	RIGHT_CAS_READ,	       /* a token of xet-read-token or xet-write-token, for the namespace {domain} */
+	RIGHT_CAS_WRITE,       /* a token of xet-write-token, for the namespace {domain} */
+	RIGHT_SIGNED_URL,      /* the address itself; the handler looks */
 	RIGHT_IMAGE_READ,      /* any token, or the admin socket */
 	RIGHT_IMAGE_PULL,      /* a write token, or the admin socket */
 	RIGHT_OPERATOR,	       /* a write token of the operator (the first user), or the admin socket */

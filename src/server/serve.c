@@ -5,11 +5,13 @@
 
 #include "api/api.h"
 #include "backend/local.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "server/first_start.h"
 #include "server/notify.h"
+#include "server/programs.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,6 +31,9 @@ struct serve {
 	struct job_service *jobs;
 	struct http_client *client;
 	struct webhook_service *webhooks;
+	struct file_worker *files;
+	struct bucket_service *buckets;
+	struct xet_service *xet;
 	struct schedule_service *schedules;
 	struct http_server *server, *admin_server; /* the same without TLS */
 	struct api api;
@@ -171,6 +176,31 @@ static void wire_services(struct serve *s)
 	api_init(&s->api);
 }
 
+static int wire_buckets(struct serve *s, struct error *err)
+{
+	const struct configuration *c = s->configuration;
+	autofree char *program = NULL;
+
+	if (program_find("hearth-files", &program, err) < 0)
+		return -1;
+	s->files = file_worker_new(s->loop, program, s->spool_dir);
+	if (bucket_service_new(
+	            &(struct bucket_service_options){
+	                    .loop = s->loop,
+	                    .db = s->db,
+	                    .configuration = c,
+	                    .worker = s->files,
+	                    .state_dir = c->state_dir,
+	                    .webhooks = s->webhooks,
+	            },
+	            &s->buckets, err) < 0 ||
+	    xet_service_new(s->loop, s->db, s->buckets, c->state_dir, &s->xet, err) < 0)
+		return -1;
+	s->api.buckets = s->buckets;
+	s->api.xet = s->xet;
+	return 0;
+}
+
 static int open_servers(struct serve *s, struct error *err)
 {
 	const struct configuration *c = s->configuration;
@@ -223,6 +253,8 @@ int serve(struct configuration *c, const struct options *options, struct sockets
 		return -1;
 	loop_set_turn_end(s.loop, end_turn, &s);
 	wire_services(&s);
+	if (wire_buckets(&s, err) < 0)
+		return -1;
 	if (open_servers(&s, err) < 0)
 		return -1;
 	if (first_start(s.db, c->operator_name, c->organization, sockets->endpoint, err) < 0)

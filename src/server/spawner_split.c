@@ -30,10 +30,9 @@ struct folder {
 
 static const struct folder folders[] = {
         /* Sticky: what became root's in it stays. */
-        {"attempts", 01770, false, true, true},
-        {"images", 0755, false, false, false},
-        {"run", 0700, false, false, false},
-        {"db", 0700, true, true, false},
+        {"attempts", 01770, false, true, true}, {"images", 0755, false, false, false},
+        {"run", 0700, false, false, false},     {"db", 0700, true, true, false},
+        {"buckets", 0750, true, true, true},    {"xet", 0750, true, true, false},
 };
 
 int spawner_user(const struct configuration *c, uid_t *ret_uid, gid_t *ret_gid, struct error *err)

@@ -103,6 +103,22 @@ static void start_jobs(struct fixture *f)
 	webhook_service_start(f->api.webhooks, f->api.jobs);
 }
 
+static void start_buckets(struct fixture *f, const char *state)
+{
+	struct error err = ERROR_INIT;
+	struct bucket_service_options options = {
+	        .loop = f->loop,
+	        .db = f->api.db,
+	        .configuration = f->configuration,
+	        .worker = file_worker_new(f->loop, HEARTH_FILES, state),
+	        .state_dir = state,
+	        .webhooks = f->api.webhooks,
+	};
+
+	must(bucket_service_new(&options, &f->api.buckets, &err), &err);
+	must(xet_service_new(f->loop, f->api.db, f->api.buckets, state, &f->api.xet, &err), &err);
+}
+
 static void listen_on(struct fixture *f, const char *state, const char *token)
 {
 	struct http_server_options options = {
@@ -167,6 +183,7 @@ int main(int argc, char **argv)
 	f.api.started_ms = clock_now_ms();
 	f.api.admin_uid = geteuid();
 	start_jobs(&f);
+	start_buckets(&f, argv[1]);
 	api_init(&f.api);
 	listen_on(&f, argv[1], token);
 	loop_set_turn_end(f.loop, turn_end, &f);
