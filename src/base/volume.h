@@ -16,7 +16,7 @@
  *   descriptor 4   the folder to show: of the bucket, of the mirror, or of the block cache (repository)
  *   descriptor 5   one end of a SOCK_SEQPACKET pair with the monitor
  *   standard input one JSON object: the mount object above and "owner_uid", "owner_gid": host ids of root in the job (files
- *                  seem to belong to it), "limits": {"cache_bytes"}
+ *                  seem to belong to it), "limits": {"cache_bytes","timeout_s"}
  * It runs as hearth's user without capabilities (network only for a repository) and says on descriptor 5
  *   {"type":"ready"}                    the first request can be answered (for a repository: the list of files is there)
  *   {"type":"error","code","text"}      it cannot be served: the job ends as ERROR with this sentence

@@ -164,7 +164,8 @@ static int open_repository(struct volume *v, const struct mount_fields *f, struc
 	if (v->folder_fd < 0)
 		return fail_errno(err, E_INTERNAL, errno, "The cache of repositories %s", cache);
 	json_object_set_new(v->request, "limits",
-	                    json_pack("{s:I}", "cache_bytes", (json_int_t)c->hub_cache_bytes));
+	                    json_pack("{s:I, s:I}", "cache_bytes", (json_int_t)c->hub_cache_bytes,
+	                              "timeout_s", (json_int_t)c->hub_timeout_s));
 	return check_owner(v, err);
 }
 

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "job/state.h"
+#include "job/volume_token.h"
 #include "job/volumes.h"
 #include "job/webhook_service.h"
 
@@ -100,6 +101,7 @@ static int attempt_hand_over(struct job_service *service, struct active_job *job
 	if (!job->attempt_started_ms &&
 	    job_volumes_mounts(service->db, service->configuration, record.spec, &mounts, err) < 0)
 		return -1;
+	volume_token_give(service->db, service->configuration, secrets, mounts);
 	start.secrets = secrets;
 	start.mounts = mounts;
 	fn(service->backend, &start);
