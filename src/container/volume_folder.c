@@ -152,7 +152,7 @@ static int open_mirror(struct volume *v, const struct mount_fields *f, struct er
 static int open_repository(struct volume *v, const struct mount_fields *f, struct error *err)
 {
 	const struct configuration *c = v->set->configuration;
-	autofree char *cache = xasprintf("%s/hub", c->state_dir);
+	autofree char *cache = xasprintf("%s/hub-cache", c->state_dir);
 
 	if (!is_name(f->type) || !is_source(f->source))
 		return fail(err, E_INVALID, "a mount of a repository needs type and source");
