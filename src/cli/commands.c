@@ -46,7 +46,7 @@
 	{ "name", 0, OPTION_TEXT, "NAME", .help = "Name of the job, kept as the label `name`" }, \
 	{ "label", 'l', OPTION_TEXT, "KEY=VALUE", .help = "Label, or KEY alone for an empty value; repeatable" }
 
-#define RUN \
+#define RUN_WHAT \
 	{ "env", 'e', OPTION_TEXT, "KEY=VALUE", .help = "Environment variable, or KEY alone for its value here; repeatable" }, \
 	{ "secrets", 's', OPTION_TEXT, "KEY=VALUE", .help = "The same for values that nobody sees again; HF_TOKEN alone is your token" }, \
 	{ "env-file", 0, OPTION_TEXT, "FILE", "file", .help = "Environment variables from a file of KEY=VALUE lines; - is standard input" }, \
@@ -54,15 +54,30 @@
 	NAME_AND_LABELS, \
 	{ "volume", 'v', OPTION_TEXT, "SOURCE:PATH", .help = "Mount hf://[models|datasets|spaces|buckets/]OWNER/NAME[@REVISION][/PATH]:/MOUNT[:ro|:rw]; repeatable" }, \
 	{ "flavor", 0, OPTION_TEXT, "NAME", FLAVORS, .help = "Size of hardware (see hearth hardware); cpu-basic if not given" }, \
-	{ "timeout", 0, OPTION_TEXT, "TIME", .help = "Longest run: seconds, or a number with s, m, h or d (90, 30m, 1.5h)" }, \
-	{ "detach", 'd', OPTION_FLAG, .help = "Do not follow the job: print its id and return" }, \
-	{ "expose", 0, OPTION_INTEGER, "PORT", .help = "Make a port of the job reachable; repeatable" }, \
-	{ "ssh", 0, OPTION_FLAG, .help = "Allow SSH sessions into the job" }, \
+	{ "timeout", 0, OPTION_TEXT, "TIME", .help = "Longest run: seconds, or a number with s, m, h or d (90, 30m, 1.5h)" }
+
+#define RUN_WHO \
 	{ "resource-group-id", 0, OPTION_TEXT, "ID", .help = "Resource group of the organization" }, \
 	{ "attempts", 0, OPTION_INTEGER, "N", .only_first = true, .help = "Run up to N times while it fails; only before the first argument" }, \
 	ACCOUNT, \
 	OUTPUT_AT(true), \
 	HELP
+
+#define RUN \
+	RUN_WHAT, \
+	{ "detach", 'd', OPTION_FLAG, .help = "Do not follow the job: print its id and return" }, \
+	{ "expose", 0, OPTION_INTEGER, "PORT", .help = "Make a port of the job reachable; repeatable" }, \
+	{ "ssh", 0, OPTION_FLAG, .help = "Allow SSH sessions into the job" }, \
+	RUN_WHO
+
+#define SCHEDULED_RUN \
+	RUN_WHAT, \
+	{ "expose", 0, OPTION_INTEGER, "PORT", .help = "Make a port of the job reachable; repeatable" }, \
+	{ "suspend", 0, OPTION_FLAG, .help = "Create it suspended" }, \
+	{ "no-suspend", 0, OPTION_FLAG, .help = "Create it active; this is so if neither is given" }, \
+	{ "concurrency", 0, OPTION_FLAG, .help = "Start a job also while the one before is running" }, \
+	{ "no-concurrency", 0, OPTION_FLAG, .help = "Leave such a run out; this is so if neither is given" }, \
+	RUN_WHO
 
 static const struct option_row run_options[] = { RUN, { 0 } };
 
@@ -71,6 +86,20 @@ static const struct option_row uv_run_options[] = {
 	{ "with", 0, OPTION_TEXT, "PACKAGE", .help = "Install this package first; repeatable" },
 	{ "python", 'p', OPTION_TEXT, "VERSION", .help = "Python to use" },
 	RUN, { 0 } };
+
+static const struct option_row scheduled_run_options[] = { SCHEDULED_RUN, { 0 } };
+
+static const struct option_row scheduled_list_options[] = {
+	{ "all", 'a', OPTION_FLAG, .help = "Suspended ones too" },
+	{ "status", 0, OPTION_TEXT, "STATUS", "active suspended", .help = "Only active or only suspended ones: a list with commas, or repeated" },
+	{ "label", 'l', OPTION_TEXT, "KEY=VALUE", .help = "Only schedules with this label; repeated: with all of them" },
+	{ "name", 0, OPTION_TEXT, "NAME", .help = "Only schedules of this name" },
+	{ "filter", 'f', OPTION_TEXT, "KEY=PATTERN", .help = "Only those whose id, name, image, command or suspend fits a shell pattern; != negates; repeatable" },
+	ACCOUNT, OUTPUT, HELP, { 0 } };
+
+static const struct option_row history_options[] = {
+	{ "limit", 0, OPTION_INTEGER, "N", .help = "At most N ticks; 100 if not given, 0 is all" },
+	ACCOUNT, OUTPUT, HELP, { 0 } };
 
 static const struct option_row list_options[] = {
 	{ "all", 'a', OPTION_FLAG, .help = "Finished jobs too" },
@@ -113,6 +142,60 @@ static const struct option_row prune_options[] = {
 	{ "keep", 0, OPTION_TEXT, "SIZE", .help = "Stop once the store is not larger than this, for example 20G" },
 	TOKEN, OUTPUT, HELP, { 0 } };
 
+#define FILTERS \
+	{ "include", 0, OPTION_TEXT, "PATTERN", .help = "Only files that match; repeatable" }, \
+	{ "exclude", 0, OPTION_TEXT, "PATTERN", .help = "No files that match; repeatable" }
+
+#define YES { "yes", 'y', OPTION_FLAG, .help = "Do not ask" }
+#define HELP_LONG { "help", 0, OPTION_FLAG, .help = "Show this and exit" }
+#define READABLE { "human-readable", 'h', OPTION_FLAG, .help = "Sizes for people: 1.2 MB" }
+
+static const struct option_row bucket_create_options[] = {
+	{ "private", 0, OPTION_FLAG, .help = "Only for those who may read the namespace" },
+	{ "exist-ok", 0, OPTION_FLAG, .help = "It may exist already" },
+	{ "region", 0, OPTION_TEXT, "REGION", "us eu", .help = "Ignored, for scripts written for the Hub" },
+	TOKEN, OUTPUT, HELP, { 0 } };
+
+static const struct option_row bucket_list_options[] = {
+	READABLE,
+	{ "tree", 0, OPTION_FLAG, .help = "Files as a tree" },
+	{ "recursive", 'R', OPTION_FLAG, .help = "Files in folders, too" },
+	{ "search", 0, OPTION_TEXT, "TEXT", .help = "Only buckets whose name contains this" },
+	TOKEN, OUTPUT, HELP_LONG, { 0 } };
+
+static const struct option_row bucket_du_options[] = { READABLE, TOKEN, OUTPUT, HELP_LONG, { 0 } };
+
+static const struct option_row bucket_remove_options[] = {
+	{ "recursive", 'R', OPTION_FLAG, .help = "All files below the path" },
+	YES,
+	{ "dry-run", 0, OPTION_FLAG, .help = "Only say what would be removed" },
+	FILTERS, TOKEN, OUTPUT, HELP, { 0 } };
+
+static const struct option_row bucket_delete_options[] = {
+	YES,
+	{ "missing-ok", 0, OPTION_FLAG, .help = "It need not exist" },
+	TOKEN, OUTPUT, HELP, { 0 } };
+
+static const struct option_row bucket_settings_options[] = {
+	{ "private", 0, OPTION_FLAG, .help = "Only for those who may read the namespace" },
+	{ "public", 0, OPTION_FLAG, .help = "For everybody" },
+	TOKEN, OUTPUT, HELP, { 0 } };
+
+static const struct option_row bucket_sync_options[] = {
+	{ "delete", 0, OPTION_FLAG, .help = "Delete files of the destination that the source does not have" },
+	{ "no-delete", 0, OPTION_FLAG, .help = "Do not; this is the default" },
+	{ "ignore-times", 0, OPTION_FLAG, .help = "Compare sizes only" },
+	{ "ignore-sizes", 0, OPTION_FLAG, .help = "Compare modification times only" },
+	{ "plan", 0, OPTION_TEXT, "FILE", "file", .help = "Save what would be done, as JSON lines, instead of doing it" },
+	{ "apply", 0, OPTION_TEXT, "FILE", "file", .help = "Do what such a file says" },
+	{ "dry-run", 0, OPTION_FLAG, .help = "Print what would be done, as JSON lines" },
+	FILTERS,
+	{ "filter-from", 0, OPTION_TEXT, "FILE", "file", .help = "Patterns from a file: lines with + or - in front" },
+	{ "existing", 0, OPTION_FLAG, .help = "Only update files that the destination has" },
+	{ "ignore-existing", 0, OPTION_FLAG, .help = "Only create files that the destination does not have" },
+	{ "verbose", 'v', OPTION_FLAG, .help = "Say what happens to each file and why" },
+	TOKEN, OUTPUT, HELP, { 0 } };
+
 static const struct option_row admin_options[] = { SOCKET, OUTPUT, HELP, { 0 } };
 
 static const struct option_row admin_token_options[] = {
@@ -142,7 +225,9 @@ static const struct option_row webhook_delete_options[] = {
 
 #define JOBS "Jobs"
 #define WEBHOOKS "Webhooks"
+#define SCHEDULES "Schedules"
 #define IMAGES "Images"
+#define BUCKETS "Buckets"
 #define ACCOUNTS "Account"
 #define SERVER "Server (on the server machine)"
 #define SHELL "Shell"
@@ -204,6 +289,34 @@ const struct command commands[] = {
 	{ "webhooks replay", NULL, WEBHOOKS, "WEBHOOK_ID DELIVERY_ID", 2, 2, false, token_options, webhooks_replay_command,
 	  "Deliver a recorded event again", NULL },
 
+	{ "scheduled run", NULL, SCHEDULES, "SCHEDULE IMAGE COMMAND...", 3, -1, true, scheduled_run_options, scheduled_run_command,
+	  "Run a command in an image by the clock",
+	  "SCHEDULE is @hourly, @daily, @weekly, @monthly, @yearly, or a cron expression of five to seven "
+	  "fields, perhaps with a time zone: \"CRON_TZ=Europe/Paris 0 9 * * MON-FRI\". Times are UTC otherwise.\n"
+	  "The label hearth.overlap (skip, allow, queue, replace) says what happens while the job before is "
+	  "running, hearth.catch-up (latest, none, all, or a number) what happens to runs that were missed "
+	  "while the server was down." },
+	{ "scheduled ps", "scheduled list, scheduled ls", SCHEDULES, "", 0, 0, false, scheduled_list_options, scheduled_list_command,
+	  "List schedules; -a for suspended ones too", NULL },
+	{ "scheduled inspect", NULL, SCHEDULES, "SCHEDULE_IDS...", 1, -1, false, job_options, scheduled_inspect_command,
+	  "Show everything about schedules, and their next five runs", NULL },
+	{ "scheduled history", NULL, SCHEDULES, "SCHEDULE_ID", 1, 1, false, history_options, scheduled_history_command,
+	  "Show what became of each run: ran, caught-up, triggered, waiting, skipped, missed or failed", NULL },
+	{ "scheduled trigger", NULL, SCHEDULES, "SCHEDULE_ID", 1, 1, false, job_options, scheduled_trigger_command,
+	  "Start the job of a schedule now", NULL },
+	{ "scheduled suspend", NULL, SCHEDULES, "SCHEDULE_ID", 1, 1, false, job_options, scheduled_suspend_command,
+	  "Suspend a schedule", NULL },
+	{ "scheduled resume", NULL, SCHEDULES, "SCHEDULE_ID", 1, 1, false, job_options, scheduled_resume_command,
+	  "Resume a schedule", NULL },
+	{ "scheduled reschedule", NULL, SCHEDULES, "SCHEDULE_ID SCHEDULE", 2, 2, false, job_options, scheduled_reschedule_command,
+	  "Change when a schedule runs", NULL },
+	{ "scheduled labels", NULL, SCHEDULES, "SCHEDULE_ID", 1, 1, false, labels_options, scheduled_labels_command,
+	  "Change the name and the labels of a schedule",
+	  "--label replaces all labels; --name alone keeps them; --clear removes them. Labels that begin "
+	  "with hearth. and say how the schedule behaves stay until they are set to something else." },
+	{ "scheduled delete", NULL, SCHEDULES, "SCHEDULE_ID", 1, 1, false, job_options, scheduled_delete_command,
+	  "Delete a schedule; jobs that it started go on", NULL },
+
 	{ "image pull", NULL, IMAGES, "IMAGE", 1, 1, false, pull_options, image_pull_command,
 	  "Have the server fetch an image", NULL },
 	{ "image ls", "image list, images", IMAGES, "", 0, 0, false, token_options, image_list_command,
@@ -218,6 +331,31 @@ const struct command commands[] = {
 	  "Put an archive into the image store",
 	  "FILE is an OCI layout or docker save archive, or a tar of a root file system; - is standard "
 	  "input. IMAGE is the name that jobs will use." },
+
+	{ "bucket create", "buckets create", BUCKETS, "BUCKET", 1, 1, false, bucket_create_options, bucket_create_command,
+	  "Create a bucket",
+	  "BUCKET is NAME, NAMESPACE/NAME or hf://buckets/NAMESPACE/NAME." },
+	{ "bucket ls", "bucket list, buckets ls, buckets list", BUCKETS, "[NAMESPACE|BUCKET[/PATH]]", 0, 1, false, bucket_list_options, bucket_list_command,
+	  "List buckets, or files of a bucket", NULL },
+	{ "bucket info", "buckets info", BUCKETS, "BUCKET", 1, 1, false, token_options, bucket_info_command,
+	  "Show one bucket", NULL },
+	{ "bucket cp", "buckets cp", BUCKETS, "SRC [DST]", 1, 2, false, token_options, bucket_copy_command,
+	  "Copy a file into, out of, or between buckets",
+	  "Files of buckets are hf://buckets/NAMESPACE/NAME/PATH; - is standard input or output." },
+	{ "bucket sync", "buckets sync", BUCKETS, "[SOURCE DEST]", 0, 2, false, bucket_sync_options, bucket_sync_command,
+	  "Bring a bucket up to date with a folder, or the other way",
+	  "One of SOURCE and DEST is hf://buckets/NAMESPACE/NAME[/PATH], the other a folder. A file is "
+	  "copied if its size differs or if the source is newer by more than a second." },
+	{ "bucket rm", "bucket remove, buckets rm, buckets remove", BUCKETS, "BUCKET/PATH", 1, 1, false, bucket_remove_options, bucket_remove_command,
+	  "Remove files from a bucket", NULL },
+	{ "bucket mv", "bucket move, buckets mv, buckets move", BUCKETS, "FROM TO", 2, 2, false, token_options, bucket_move_command,
+	  "Rename a bucket, or move it to another namespace", NULL },
+	{ "bucket delete", "buckets delete", BUCKETS, "BUCKET", 1, 1, false, bucket_delete_options, bucket_delete_command,
+	  "Delete a bucket with all its files", NULL },
+	{ "bucket settings", "buckets settings", BUCKETS, "BUCKET", 1, 1, false, bucket_settings_options, bucket_settings_command,
+	  "Make a bucket private or public", NULL },
+	{ "bucket du", "buckets du", BUCKETS, "BUCKETS...", 1, -1, false, bucket_du_options, bucket_du_command,
+	  "Show how much space files of buckets take", NULL },
 
 	{ "login", NULL, ACCOUNTS, "", 0, 0, false, token_options, login_command,
 	  "Check a token and keep it, for hf too",
@@ -256,8 +394,6 @@ const struct command commands[] = {
 
 	{ "ssh", NULL, LATER, "JOB_ID", 0, -1, true, only_help_options, later_command,
 	  "Open an SSH session into a job", NULL },
-	{ "scheduled", NULL, LATER, "...", 0, -1, true, only_help_options, later_command,
-	  "Jobs by schedule", NULL },
 	{ 0 },
 };
 /* clang-format on */

@@ -17,12 +17,34 @@ int labels_command(struct invocation *in);
 int hardware_command(struct invocation *in);
 int later_command(struct invocation *in);
 
+int scheduled_run_command(struct invocation *in);
+int scheduled_list_command(struct invocation *in);
+int scheduled_inspect_command(struct invocation *in);
+int scheduled_history_command(struct invocation *in);
+int scheduled_trigger_command(struct invocation *in);
+int scheduled_suspend_command(struct invocation *in);
+int scheduled_resume_command(struct invocation *in);
+int scheduled_reschedule_command(struct invocation *in);
+int scheduled_labels_command(struct invocation *in);
+int scheduled_delete_command(struct invocation *in);
+
 int image_pull_command(struct invocation *in);
 int image_list_command(struct invocation *in);
 int image_inspect_command(struct invocation *in);
 int image_remove_command(struct invocation *in);
 int image_prune_command(struct invocation *in);
 int image_import_command(struct invocation *in);
+
+int bucket_create_command(struct invocation *in);
+int bucket_list_command(struct invocation *in);
+int bucket_info_command(struct invocation *in);
+int bucket_copy_command(struct invocation *in);
+int bucket_sync_command(struct invocation *in);
+int bucket_remove_command(struct invocation *in);
+int bucket_move_command(struct invocation *in);
+int bucket_delete_command(struct invocation *in);
+int bucket_settings_command(struct invocation *in);
+int bucket_du_command(struct invocation *in);
 
 int login_command(struct invocation *in);
 int whoami_command(struct invocation *in);

@@ -80,6 +80,47 @@ static const struct view_field job_fields[] = {
         {0},
 };
 
+static const struct view_field last_job_fields[] = {
+        {"id", "id"},
+        {"at", "at", .is_time = true},
+        {0},
+};
+
+static const struct view_field schedule_status_fields[] = {
+        {"lastJob", "last_job", last_job_fields},
+        {"nextJobRunAt", "next_job_run_at", .is_time = true},
+        {0},
+};
+
+static const struct view_field job_spec_fields[] = {
+        {"dockerImage", "docker_image"},
+        {"spaceId", "space_id"},
+        {"command", "command"},
+        {"arguments", "arguments"},
+        {"environment", "environment"},
+        {"secrets", "secrets"},
+        {"flavor", "flavor"},
+        {"timeout", "timeout"},
+        {"arch", "arch"},
+        {"labels", "labels"},
+        {"volumes", "volumes", volume_fields},
+        {"retry", "retry"},
+        {0},
+};
+
+static const struct view_field schedule_fields[] = {
+        {"id", "id"},
+        {"createdAt", "created_at", .is_time = true},
+        {"jobSpec", "job_spec", job_spec_fields},
+        {"schedule", "schedule"},
+        {"suspend", "suspend"},
+        {"suspendReason", "suspend_reason"},
+        {"concurrency", "concurrency"},
+        {"status", "status", schedule_status_fields},
+        {"owner", "owner", owner_fields},
+        {0},
+};
+
 /* "2025-07-22T16:06:25.079Z" → "2025-07-22T16:06:25.079000+00:00"; no fraction when it is zero. */
 static json_t *view_time(const char *text)
 {
@@ -163,6 +204,11 @@ json_t *job_view_of(const json_t *job, const char *endpoint)
 	return view;
 }
 
+json_t *job_view_schedule(const json_t *schedule)
+{
+	return view_object(schedule, schedule_fields);
+}
+
 json_t *job_view_named(const json_t *job, const char *endpoint)
 {
 	json_t *view = job_view_of(job, endpoint);
@@ -176,7 +222,7 @@ json_t *job_view_named(const json_t *job, const char *endpoint)
 	return named;
 }
 
-static json_t *joined_command(const json_t *job)
+json_t *job_view_command(const json_t *job)
 {
 	const json_t *words = json_object_get(job, "command");
 	if (json_array_size(words) == 0)
@@ -214,7 +260,7 @@ json_t *job_view_listed(const json_t *job, const char *endpoint)
 	(void)json_object_set_new(view, "job_id", json_string(json_get_text(job, "id", "")));
 	(void)json_object_set_new(view, "name", json_string(*name ? name : "N/A"));
 	(void)json_object_set_new(view, "image/space", json_string(*image ? image : "N/A"));
-	(void)json_object_set_new(view, "command", joined_command(job));
+	(void)json_object_set_new(view, "command", job_view_command(job));
 	(void)json_object_set_new(view, "created", created_text(job));
 	(void)json_object_set_new(view, "status", json_string(job_view_stage(job)));
 	(void)json_object_set_new(view, "runtime", json_string(duration_format(running, runtime)));

@@ -12,6 +12,11 @@ json_t *job_view_named(const json_t *job, const char *endpoint);
 /* The same for `ps`, with the displayed columns added. New. */
 json_t *job_view_listed(const json_t *job, const char *endpoint);
 
+/* A schedule in that form. New. */
+json_t *job_view_schedule(const json_t *schedule);
+/* Its command as one line, or "N/A". New. */
+json_t *job_view_command(const json_t *job);
+
 const char *job_view_stage(const json_t *job);   /* "UNKNOWN" if it has none */
 const char *job_view_message(const json_t *job); /* NULL if none */
 const char *job_view_owner(const json_t *job);   /* "" if none */
