@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define OUR_PREFIX ".hearth-" /* of temporary files */
+#define OPEN_TRIES 100        /* something on the way may be renamed at the same time */
 
 /* Valid UTF-8 without control characters, those of C1 (U+0080 to U+009F) included. */
 static bool is_plain_text(const char *text, size_t len)
@@ -95,6 +96,7 @@ static enum error_code code_of_errno(int open_errno)
 	case ENOTDIR:
 	case ELOOP: /* a symbolic link on the way: to us there is nothing */
 	case EXDEV: /* another file system, or a way out */
+	case ENXIO: /* a socket, or a pipe that nobody reads */
 		return E_NOT_FOUND;
 	case ENAMETOOLONG:
 		return E_INVALID;
@@ -108,16 +110,20 @@ static enum error_code code_of_errno(int open_errno)
 
 int bucket_open(int bucket_fd, const char *path, int flags, int *ret_fd, struct error *err)
 {
+	if (!(flags & O_PATH)) /* whatever lies there, e.g. a pipe: opening it may not wait */
+		flags |= O_NONBLOCK | O_NOCTTY;
 	struct open_how how = {
 	        .flags = (uint64_t)(unsigned)flags | O_CLOEXEC | O_NOFOLLOW,
 	        .mode = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? 0644 : 0,
 	        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
 	};
-	int fd;
+	int fd = -1;
 
-	do
+	for (int i = 0; i < OPEN_TRIES && fd < 0; i++) {
 		fd = (int)syscall(SYS_openat2, bucket_fd, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+		if (fd < 0 && errno != EAGAIN && errno != EINTR)
+			break;
+	}
 	if (fd < 0)
 		return fail_errno(err, code_of_errno(errno), errno, "cannot open %s", path);
 	*ret_fd = fd;

@@ -15,8 +15,8 @@
 int bucket_path_check(const char *path, struct error *err);
 int bucket_name_check(const char *name, struct error *err);
 /* Open below the bucket's folder: never through a symbolic link, never out of it, never into
- * another file system (openat2: RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV).
- * E_NOT_FOUND. */
+ * another file system (openat2: RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV), and
+ * never waiting for the other end of a pipe (O_NONBLOCK; plain files ignore it). E_NOT_FOUND. */
 int bucket_open(int bucket_fd, const char *path, int flags, int *ret_fd, struct error *err);
 
 #endif

@@ -190,6 +190,20 @@ static void opens_what_is_inside(void **state)
 	        bucket_open(place->fd, "folder/new", O_WRONLY | O_CREAT | O_EXCL, &made, &err), 0);
 }
 
+/* Would wait for ever for somebody who writes. */
+static void a_pipe_does_not_stop_us(void **state)
+{
+	struct place *place = *state;
+	struct error err = ERROR_INIT;
+	autoclose int fd = -1;
+	int none = -1;
+
+	assert_int_equal(mkfifoat(place->fd, "folder/new", 0600), 0);
+	assert_int_equal(bucket_open(place->fd, "folder/new", O_WRONLY, &none, &err), -1);
+	assert_int_equal(err.code, E_NOT_FOUND);
+	assert_int_equal(bucket_open(place->fd, "folder/new", O_RDONLY, &fd, &err), 0);
+}
+
 static void nothing_outside(void **state)
 {
 	static const char *const PATHS[] = {"none",
