@@ -237,6 +237,7 @@ int main(void)
 	        cmocka_unit_test(lengths),
 	        cmocka_unit_test(bucket_names),
 	        cmocka_unit_test_setup_teardown(opens_what_is_inside, make_place, drop_place),
+	        cmocka_unit_test_setup_teardown(a_pipe_does_not_stop_us, make_place, drop_place),
 	        cmocka_unit_test_setup_teardown(nothing_outside, make_place, drop_place),
 	};
 
