@@ -83,7 +83,7 @@ static int hash_one(int bucket_fd, const struct files_store *store, const char *
 	file_scan_init(&scan);
 	int rc = hash_file(bucket_fd, path, &scan, &hash, &facts, &file_err);
 	if (rc == 0)
-		rc = files_store_table(store, &scan.table, &hash, false, &chunks, &file_err);
+		rc = files_store_table(store, &scan.table, &hash, true, &chunks, &file_err);
 	file_scan_clear(&scan);
 	if (rc < 0 && file_err.code == E_UNAVAILABLE) {
 		*err = file_err;

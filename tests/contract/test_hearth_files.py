@@ -11,6 +11,7 @@ import time
 import pytest
 import xet
 from files import PROGRAM, Files, Refused
+from server import SANITIZED
 
 HELLO = b'print("hello from uv")\n'
 
@@ -554,6 +555,30 @@ def test_stat_usage_wipe_sync(files):
         refused(files, "wipe", "invalid", "folder", folder=folder)
 
 
+@pytest.mark.skipif(SANITIZED, reason="sanitizers need what is taken away")
+def test_sandbox(files):
+    parent = subprocess.Popen(["sh", "-c", f"{PROGRAM} list <&3 & echo $!; wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              pass_fds=(3,), preexec_fn=lambda: os.dup2(0, 3))
+    try:
+        pid = int(parent.stdout.readline())
+        status = {}
+        while status.get("Name") != "hearth-files" or status["NoNewPrivs"] != "1" or status["Seccomp"] != "2":
+            assert parent.poll() is None
+            with open(f"/proc/{pid}/status") as file:
+                status = dict(line.split(":", 1) for line in file.read().replace("\t", "").splitlines())
+        with open(f"/proc/{pid}/limits") as file:
+            limits = {line[:26].strip(): line[26:].split()[0] for line in file}
+        assert limits["Max core file size"] == "0" and limits["Max address space"] == str(3 << 30)
+        # Whoever has no parent any more has nobody who reads its answer.
+        parent.kill()
+        parent.wait()
+        while os.path.exists(f"/proc/{pid}"):
+            time.sleep(0.001)
+    finally:
+        parent.kill()
+        parent.communicate()
+
+
 def test_bad_requests(files):
     refused(files, "nothing", "invalid", "no operation")
     refused(files, "batch", "not found", "cannot open the folder", bucket=str(files.top / "none"))
@@ -562,5 +587,6 @@ def test_bad_requests(files):
     refused(files, "batch", "invalid", "'add' must be an array", add={})
     refused(files, "batch", "invalid", "'delete' must have paths", delete=[1])
     refused(files, "shard", "invalid", "body")
+    refused(files, "list", "too large", "larger than", filler="x" * (64 << 20))
     process = subprocess.run([PROGRAM, "list"], input=b"{", stdout=subprocess.PIPE, check=False)
     assert process.returncode == 1 and b'"code":"invalid"' in process.stdout
