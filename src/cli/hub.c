@@ -205,14 +205,24 @@ static int refuse(struct hub *hub, struct transport_stream *stream, struct error
 	return fail(err, code_of(head->status), "%s%s", text, id);
 }
 
-static int send_question(struct hub *hub, const char *method, const char *path, const json_t *body,
-                         int body_fd, const char *key, struct transport_stream **ret,
-                         struct error *err)
+/* A body of bytes (`type` says of what) or of a file; `data` NULL and `fd` -1: none. */
+struct content {
+	const char *type; /* NULL: none */
+	const void *data;
+	size_t len;
+	int fd;
+	const char *key; /* Idempotency-Key; NULL: none */
+};
+
+static int send_content(struct hub *hub, const char *method, const char *path,
+                        const struct content *content, struct transport_stream **ret,
+                        struct error *err)
 {
 	autofree char *authorization =
 	        hub->token ? xasprintf("Authorization: Bearer %s", hub->token) : NULL;
-	autofree char *idempotency = key ? xasprintf("Idempotency-Key: %s", key) : NULL;
-	autofree char *text = body ? json_to_text(body) : NULL;
+	autofree char *idempotency =
+	        content->key ? xasprintf("Idempotency-Key: %s", content->key) : NULL;
+	autofree char *type = content->type ? xasprintf("Content-Type: %s", content->type) : NULL;
 	const char *headers[8];
 	size_t n = 0;
 	headers[n++] = "User-Agent: hearth/" HEARTH_VERSION;
@@ -221,14 +231,14 @@ static int send_question(struct hub *hub, const char *method, const char *path, 
 		headers[n++] = authorization;
 	if (idempotency)
 		headers[n++] = idempotency;
-	if (text)
-		headers[n++] = "Content-Type: application/json";
+	if (type)
+		headers[n++] = type;
 	headers[n] = NULL;
 	struct transport_question question = TRANSPORT_QUESTION(method, path);
 	question.headers = headers;
-	question.body = text;
-	question.body_len = text ? strlen(text) : 0;
-	question.body_fd = body_fd;
+	question.body = content->data;
+	question.body_len = content->len;
+	question.body_fd = content->fd;
 	struct transport_stream *stream;
 	if (transport_ask(hub->transport, &question, &stream, err) < 0)
 		return -1;
@@ -240,6 +250,21 @@ static int send_question(struct hub *hub, const char *method, const char *path, 
 	}
 	*ret = stream;
 	return 0;
+}
+
+static int send_question(struct hub *hub, const char *method, const char *path, const json_t *body,
+                         int body_fd, const char *key, struct transport_stream **ret,
+                         struct error *err)
+{
+	autofree char *text = body ? json_to_text(body) : NULL;
+	struct content content = {
+	        .type = text ? "application/json" : NULL,
+	        .data = text,
+	        .len = text ? strlen(text) : 0,
+	        .fd = body_fd,
+	        .key = key,
+	};
+	return send_content(hub, method, path, &content, ret, err);
 }
 
 int hub_stream(struct hub *hub, const char *method, const char *path, const json_t *body,
@@ -260,6 +285,18 @@ static int read_json(struct transport_stream *stream, json_t **ret, struct error
 		return fail(err, E_UNAVAILABLE,
 		            "The server's answer is not JSON: is it a Hub with jobs?");
 	return 0;
+}
+
+int hub_send(struct hub *hub, const char *method, const char *path, const char *type,
+             const void *data, size_t len, json_t **ret, struct error *err)
+{
+	struct content content = {.type = type, .data = data, .len = len, .fd = -1};
+	struct transport_stream *stream;
+	if (send_content(hub, method, path, &content, &stream, err) < 0)
+		return -1;
+	int rc = read_json(stream, ret, err);
+	transport_close(stream);
+	return rc;
 }
 
 static int ask(struct hub *hub, const char *method, const char *path, const json_t *body,

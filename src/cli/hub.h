@@ -48,6 +48,9 @@ int hub_ask_page(struct hub *hub, const char *path, json_t **ret, char **ret_nex
 /* As POST, repeated while the connection fails: `key` makes that safe (Idempotency-Key). */
 int hub_post_once(struct hub *hub, const char *path, const json_t *body, const char *key,
                   json_t **ret, struct error *err);
+/* As hub_ask(), with any bytes as the body; they go over the kept connection. */
+int hub_send(struct hub *hub, const char *method, const char *path, const char *type,
+             const void *data, size_t len, json_t **ret, struct error *err);
 /* An answer to be read piece by piece; refusals have become errors already. `body_fd` -1: none. */
 int hub_stream(struct hub *hub, const char *method, const char *path, const json_t *body,
                int body_fd, struct transport_stream **ret, struct error *err);
