@@ -8,6 +8,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#define UPSTREAM_TOKEN_ID "upstream" /* of `token`, when the upstream Hub knows it and we do not */
+
 struct caller {
 	bool is_known;	 /* `user` and `token` are set */
 	bool is_admin;	 /* came over the Unix socket as root or as the admin's uid */

@@ -4,10 +4,13 @@
 
 #include "api/access.h"
 #include "api/handlers.h"
+#include "api/volume_check.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "job/spec.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KEY_LENGTH_MAX 255
@@ -72,24 +75,72 @@ static void create_add_warning(struct http_request *request, const struct job_sp
 	http_add_header(request, "X-HF-Warning", value);
 }
 
-void jobs_create(struct http_request *request, void *context)
+/* A submission that waits for the Hub's word about its volumes. */
+struct creation {
+	struct api *api;
+	struct http_request *request;
+	struct job_spec spec;
+	struct volume_check *check;
+};
+
+static void create_free(struct creation *creation)
 {
-	struct api *api = context;
-	autojson json_t *body = NULL;
-	struct job_spec spec = {0};
+	job_spec_clear(&creation->spec);
+	free(creation);
+}
+
+static void create_finish(struct creation *creation)
+{
 	struct error err = ERROR_INIT;
 	char id[ID_SIZE];
 
-	if (http_body_json(request, &body, &err) < 0 ||
-	    job_spec_parse(api->configuration, body, &spec, &err) < 0) {
-		answer_error(request, &err);
+	if (create_submit(creation->api, creation->request, &creation->spec, id, &err) < 0) {
+		answer_error(creation->request, &err);
+	} else {
+		create_add_warning(creation->request, &creation->spec);
+		jobs_answer_when_durable(creation->api, creation->request, id);
+	}
+	create_free(creation);
+}
+
+static void create_checked(void *arg, const struct error *err)
+{
+	struct creation *creation = arg;
+
+	http_on_cancel(creation->request, NULL, NULL);
+	if (!err) {
+		create_finish(creation);
 		return;
 	}
-	if (create_submit(api, request, &spec, id, &err) < 0) {
+	answer_error(creation->request, err);
+	create_free(creation);
+}
+
+static void create_cancelled(void *arg)
+{
+	struct creation *creation = arg;
+
+	volume_check_cancel(creation->check);
+	create_free(creation);
+}
+
+void jobs_create(struct http_request *request, void *context)
+{
+	struct creation *creation = xcalloc(1, sizeof(*creation));
+	autojson json_t *body = NULL;
+	struct error err = ERROR_INIT;
+
+	creation->api = context;
+	creation->request = request;
+	if (http_body_json(request, &body, &err) < 0 ||
+	    job_spec_parse(creation->api->configuration, body, &creation->spec, &err) < 0) {
 		answer_error(request, &err);
-	} else {
-		create_add_warning(request, &spec);
-		jobs_answer_when_durable(api, request, id);
+		create_free(creation);
+		return;
 	}
-	job_spec_clear(&spec);
+	if (!volume_check_start(creation->api, request, &creation->spec, create_checked, creation,
+	                        &creation->check))
+		create_finish(creation);
+	else
+		http_on_cancel(request, create_cancelled, creation);
 }

@@ -126,7 +126,7 @@ static void upstream_accounts_token(const json_t *who, struct caller *ret)
 	int64_t created = clock_parse_iso(json_get_text(token, "createdAt", ""));
 	struct token *t = &ret->token;
 
-	snprintf(t->id, sizeof(t->id), "upstream");
+	snprintf(t->id, sizeof(t->id), UPSTREAM_TOKEN_ID);
 	snprintf(t->user_id, sizeof(t->user_id), "%s", ret->user.id);
 	snprintf(t->name, sizeof(t->name), "%s", json_get_text(token, "displayName", "upstream"));
 	t->created_ms = created > 0 ? created : clock_now_ms();

@@ -16,11 +16,25 @@
 #define KEY_LENGTH_MAX 255
 #define KEY_LABEL "hearth.idempotency-key"
 
+/* Without what we found out: a branch may have moved on between two tries of the same submission. */
+static json_t *submit_as_asked(const json_t *body)
+{
+	json_t *copy = json_deep_copy(body), *volume;
+	size_t i;
+
+	json_array_foreach(json_object_get(copy, "volumes"), i, volume)
+	{
+		json_object_del(volume, "commit");
+	}
+	return copy;
+}
+
 /* What makes two submissions the same one. Secrets count by name only: a hash of their values would
  * lie beside the jobs for a day, and short secrets could be guessed from it. */
 static void submit_hash(const struct job_spec *spec, char ret[DIGEST_SIZE])
 {
-	autojson json_t *all = json_pack("{s:O, s:O, s:s, s:I, s:i}", "body", spec->body, "labels",
+	autojson json_t *body = submit_as_asked(spec->body);
+	autojson json_t *all = json_pack("{s:O, s:O, s:s, s:I, s:i}", "body", body, "labels",
 	                                 spec->labels, "flavor", spec->flavor, "timeout",
 	                                 (json_int_t)spec->timeout_s, "attempts", spec->attempts);
 	autofree char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);

@@ -148,6 +148,11 @@ static bool is_mirrored(const struct configuration *c, const json_t *volume)
 	return folder && stat(folder, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool job_volumes_is_upstream(const struct configuration *c, const json_t *volume)
+{
+	return !is_bucket(volume) && !is_mirrored(c, volume);
+}
+
 bool job_volumes_need_hub(const struct configuration *c, const json_t *body)
 {
 	size_t i;
@@ -155,7 +160,7 @@ bool job_volumes_need_hub(const struct configuration *c, const json_t *body)
 
 	json_array_foreach(json_object_get(body, "volumes"), i, volume)
 	{
-		if (!is_bucket(volume) && !is_mirrored(c, volume))
+		if (job_volumes_is_upstream(c, volume))
 			return true;
 	}
 	return false;
@@ -203,6 +208,10 @@ static json_t *repository_mount(const struct configuration *c, const json_t *vol
 	                          json_get_text(volume, "mountPath", ""), "read_only", 1);
 
 	if (!mirrored) {
+		const char *commit = json_get_text(volume, "commit", NULL);
+
+		if (commit) /* as it was when the job was submitted */
+			json_object_set_new(mount, "revision", json_string(commit));
 		json_object_set_new(mount, "endpoint", json_string(job_volumes_endpoint(c)));
 		json_object_set_new(mount, "token", json_string(""));
 		json_object_set_new(mount, "fetch", json_string(c->hub_fetch));

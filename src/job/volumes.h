@@ -29,6 +29,8 @@ int job_volumes_check(struct database *db, const struct configuration *configura
 /* The same by the roles of an account; job_submit() and job_duplicate() do this for the creator. */
 int job_volumes_check_for(struct database *db, const struct configuration *configuration, const json_t *body,
 			  const char *account_id, struct error *err);
+/* Is it a repository of the Hub, and not in the mirror? */
+bool job_volumes_is_upstream(const struct configuration *configuration, const json_t *volume);
 /* Are there volumes for which a Hub has to be asked? */
 bool job_volumes_need_hub(const struct configuration *configuration, const json_t *body);
 /* URL of the Hub of repositories; NULL: none. */
