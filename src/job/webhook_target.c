@@ -146,15 +146,14 @@ int webhook_target_put(struct webhook_service *service, json_t *body,
 	if (count == 0 && !webhook->url && !webhook->job)
 		return fail(err, E_INVALID,
 		            "a webhook needs a target: url, or jobSourceId, or job");
+	if (webhook_member(body, "secrets") && !source)
+		return fail(err, E_INVALID,
+		            "secrets can only be set together with jobSourceId: they are for that job");
 	if (has_url)
 		return put_url(service, body, webhook, err);
 	if (has_job)
 		return put_own_job(service, body, webhook, ret_sealed, err);
 	if (source)
 		return put_source_job(service, body, source, webhook, ret_sealed, err);
-	if (webhook_member(body, "secrets"))
-		return fail(
-		        err, E_INVALID,
-		        "secrets can only be set together with jobSourceId: they are for that job");
 	return 0;
 }

@@ -91,7 +91,9 @@ int http_url_check(const char *url, bool (*allows)(const struct sockaddr *addres
 	if (!strstr(url, "://"))
 		return fail(err, E_INVALID, "url must begin with http:// or https://");
 	rc = parts_read(url, &parts) ? parts_check(&parts, allows, err)
-	                             : fail(err, E_INVALID, "url is not a URL that can be called");
+	                             : fail(err, E_INVALID,
+	                                    "url is not a URL that can be called: http:// or "
+	                                    "https:// and a host are needed");
 	parts_clear(&parts);
 	return rc;
 }

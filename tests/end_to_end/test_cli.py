@@ -582,7 +582,7 @@ def test_images(hub, hearth, tmp_path):
 
 
 def test_what_is_not_built_yet_says_so(hearth):
-    for words in (["ssh", "x"], ["scheduled", "ls"], ["jobs", "scheduled", "run", "@daily", "img", "x"], ["webhooks", "ls"]):
+    for words in (["ssh", "x"], ["scheduled", "ls"], ["jobs", "scheduled", "run", "@daily", "img", "x"]):
         assert "not built yet" in hearth(*words, check=1).stderr
     assert "not built yet" in hearth("run", "-v", "./x:/y", "img", "x", check=1).stderr
     assert "not built yet" in hearth("uv", "run", __file__, check=1).stderr
