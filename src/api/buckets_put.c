@@ -6,8 +6,8 @@
 #include "api/handlers.h"
 #include "base/memory.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct put_call {
@@ -53,7 +53,7 @@ void buckets_put_file(struct http_request *request, void *context)
 	buckets_call_init(&put->call, context, request);
 	access_set_subject(request, put->call.bucket.id);
 	if (http_body_fd(request) < 0)
-		empty_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		empty_fd = memfd_create("empty", MFD_CLOEXEC);
 	bucket_put(put->call.api->buckets, &put->call.bucket, http_param(request, "path"),
 	           empty_fd >= 0 ? empty_fd : http_body_fd(request), ms < 0 ? -1 : ms * 1000000,
 	           put_entry, put_done, put);

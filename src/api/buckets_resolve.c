@@ -193,6 +193,13 @@ static void resolve_answer_bytes(struct resolve *resolve, const char *etag)
 	struct stat status;
 	char text[96];
 
+	if (range.is_beyond) {
+		snprintf(text, sizeof(text), "bytes */%" PRId64, file->size);
+		http_add_header(request, "Content-Range", text);
+		http_respond_json(request, 416,
+		                  json_pack("{s:s}", "error", "The range is beyond the file"));
+		return;
+	}
 	if (bucket_folder_open(resolve->call.api->buckets, &resolve->call.bucket, &folder_fd,
 	                       &err) < 0 ||
 	    bucket_open(folder_fd, resolve->path, O_RDONLY, &fd, &err) < 0) {
@@ -201,13 +208,6 @@ static void resolve_answer_bytes(struct resolve *resolve, const char *etag)
 	}
 	if (fstat(fd, &status) < 0 || status.st_size < range.first + range.length) {
 		answer_fail(request, E_UNAVAILABLE, "The file is being changed; try again");
-		return;
-	}
-	if (range.is_beyond) {
-		snprintf(text, sizeof(text), "bytes */%" PRId64, file->size);
-		http_add_header(request, "Content-Range", text);
-		http_respond_json(request, 416,
-		                  json_pack("{s:s}", "error", "The range is beyond the file"));
 		return;
 	}
 	resolve_add_file_headers(resolve);

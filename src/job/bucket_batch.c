@@ -17,6 +17,7 @@
 
 #define TERMS_MAX (64 * 1024 * 1024) /* of one file, as text */
 #define EVENT_PATHS_MAX 1000
+#define MEDIA_TYPE_MAX 200
 
 struct batch {
 	struct bucket_service *service;
@@ -230,6 +231,17 @@ static int64_t operation_mtime_ns(const json_t *operation)
 	return ms * 1000000 + json_get_int(operation, "mtimeNanos", 0);
 }
 
+/* It becomes a header. */
+static bool is_media_type(const char *text)
+{
+	size_t len = strlen(text);
+
+	for (const char *c = text; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return false;
+	return len > 2 && len <= MEDIA_TYPE_MAX && strchr(text, '/');
+}
+
 static void batch_add(struct batch *batch, const json_t *operation, const char *path)
 {
 	const char *given = json_get_text(operation, "xetHash", "");
@@ -256,7 +268,7 @@ static void batch_add(struct batch *batch, const json_t *operation, const char *
 		return;
 	}
 	json_array_append_new(batch->add, add);
-	if (type)
+	if (type && is_media_type(type))
 		json_object_set_new(batch->types, path, json_string(type));
 }
 

@@ -21,7 +21,8 @@
 struct file_answer {
 	int fd;
 	bool is_kept, is_over;
-	off_t offset; /* of what comes after the buffer */
+	bool is_lent, is_freed; /* the worker still holds it; freed meanwhile */
+	off_t offset;           /* of what comes after the buffer */
 	struct buffer buffer;
 	size_t used;     /* bytes of it that have been given out */
 	size_t searched; /* bytes of it without a line's end, after `used` */
@@ -32,6 +33,7 @@ struct file_answer *file_answer_new(int take_fd)
 	struct file_answer *answer = xcalloc(1, sizeof(*answer));
 
 	answer->fd = take_fd;
+	answer->is_lent = true;
 	answer->buffer = BUFFER_INIT(LINE_MAX_BYTES);
 	return answer;
 }
@@ -45,6 +47,9 @@ void file_answer_free(struct file_answer *answer)
 {
 	if (!answer)
 		return;
+	answer->is_freed = true;
+	if (answer->is_lent)
+		return;
 	(void)close(answer->fd);
 	buffer_clear(&answer->buffer);
 	free(answer);
@@ -52,7 +57,8 @@ void file_answer_free(struct file_answer *answer)
 
 void file_answer_release(struct file_answer *answer)
 {
-	if (!answer->is_kept)
+	answer->is_lent = false;
+	if (!answer->is_kept || answer->is_freed)
 		file_answer_free(answer);
 }
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define SYNC_AFTER_MS 5000
+#define SYNC_AGAIN_MS 60000 /* after a failure */
 #define COLLECT_EVERY_MS (60 * 60 * INT64_C(1000))
 #define COLLECT_SOON_MS 2000
 #define COLLECT_AT_ONCE 100
@@ -29,8 +30,9 @@ static void sync_done(void *arg, struct file_answer *answer, const struct error 
 		log_warning("uploads are not flushed to disk: %s", err->text);
 	else
 		xorbs_set_all_durable(service->db, service->sync_before_ms);
-	if (err || service->is_sync_wanted)
-		xet_sync_later(service);
+	service->is_sync_wanted |= err != NULL;
+	if (service->is_sync_wanted)
+		loop_timer_start(service->sync_timer, err ? SYNC_AGAIN_MS : SYNC_AFTER_MS, 0);
 }
 
 static void sync_now(void *arg)
@@ -49,7 +51,7 @@ static void sync_now(void *arg)
 
 void xet_sync_later(struct xet_service *service)
 {
-	if (!service->is_sync_wanted || !service->is_syncing)
+	if (!service->is_sync_wanted && !service->is_syncing)
 		loop_timer_start(service->sync_timer, SYNC_AFTER_MS, 0);
 	service->is_sync_wanted = true;
 }
@@ -115,7 +117,8 @@ int xet_service_new(struct loop *loop, struct database *db, struct bucket_servic
 	service->sync_timer = loop_timer_new(loop, sync_now, service);
 	service->collect_timer = loop_timer_new(loop, collect, service);
 	loop_timer_start(service->collect_timer, COLLECT_SOON_MS, 0);
-	xet_sync_later(service); /* what came shortly before a restart */
+	if (!xorbs_are_all_durable(db)) /* what came shortly before a restart */
+		xet_sync_later(service);
 	*ret = service;
 	return 0;
 }

@@ -77,6 +77,7 @@ void xorbs_put(struct database *db, const char *namespace_id, const char *hash, 
 bool xorbs_find(struct database *db, const char *namespace_id, const char *hash);
 void xorbs_touch(struct database *db, const char *namespace_id, const char *hash, int64_t now_ms);
 int64_t xorbs_namespace_size(struct database *db, const char *namespace_id);
+bool xorbs_are_all_durable(struct database *db);
 void xorbs_set_all_durable(struct database *db, int64_t put_before_ms);
 int64_t xorbs_drop_not_durable(struct database *db, void (*fn)(void *, const char *namespace_id, const char *hash), void *arg);
 /* Unused since then, oldest first; removed from the table before `fn` is called. */

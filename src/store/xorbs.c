@@ -36,6 +36,11 @@ int64_t xorbs_namespace_size(struct database *db, const char *namespace_id)
 	                     account_seq(db, namespace_id));
 }
 
+bool xorbs_are_all_durable(struct database *db)
+{
+	return !statement_int(db, 0, "SELECT 1 FROM xorbs WHERE is_durable = 0 LIMIT 1", "");
+}
+
 void xorbs_set_all_durable(struct database *db, int64_t put_before_ms)
 {
 	statement_write(db, "UPDATE xorbs SET is_durable = 1 WHERE is_durable = 0 AND put_ms < ?",

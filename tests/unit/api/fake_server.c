@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "files_path.h"
 
 #include <fcntl.h>
 #include <signal.h>
