@@ -87,7 +87,8 @@ int folder_open_node(const struct folder *f, const struct node *node, int flags,
 		return code == ENOENT ? ESTALE : code;
 	if (fstat(fd, &st) < 0)
 		return errno;
-	if (node != node_root(f->nodes) && st.st_ino != node->inode)
+	/* A removed folder can still be opened by who holds it, as we do. */
+	if (st.st_ino != node->inode || (S_ISDIR(st.st_mode) && st.st_nlink == 0))
 		return ESTALE;
 	if (ret_st)
 		*ret_st = st;
