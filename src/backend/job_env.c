@@ -71,6 +71,8 @@ static json_t *make_mounts(const struct job_env_input *in)
 {
 	struct uv_job_input uv = uv_input(in);
 	json_t *mounts = json_array();
+	if (in->mounts)
+		(void)json_array_extend(mounts, (json_t *)(uintptr_t)in->mounts);
 	uv_job_add_mounts(&uv, mounts);
 	return mounts;
 }
@@ -165,8 +167,6 @@ int job_env_make(const struct job_env_input *in, json_t **ret, struct error *err
 	if (!spec)
 		return fail(err, E_INTERNAL, "the record of image %s is damaged: %s",
 		            json_get_text(in->record, "reference", ""), why.text);
-	if (in->mounts)
-		json_object_set(spec, "mounts", (json_t *)(uintptr_t)in->mounts);
 	*ret = spec;
 	return 0;
 }
