@@ -114,6 +114,8 @@ static const char *openapi_right_text(enum api_right right)
 	static const char *const texts[] = {
 	        [RIGHT_ANONYMOUS] = "Right: none.",
 	        [RIGHT_USER] = "Right: any token.",
+	        [RIGHT_INGEST] = "Right: the secret of webhooks.ingest_secret_file in the header "
+	                         "X-Webhook-Secret.",
 	        [RIGHT_NAMESPACE_READ] = "Right: the user, or a member of the organization.",
 	        [RIGHT_NAMESPACE_WRITE] = "Right: a write token of the user, or of a member of the "
 	                                  "organization with the role write or admin.",

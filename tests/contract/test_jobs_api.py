@@ -427,8 +427,6 @@ def test_admin_members(fake):
 @pytest.mark.parametrize("method, path, word", [
     ("POST", "/api/scheduled-jobs/alice", "Schedules"), ("GET", "/api/scheduled-jobs/alice", "Schedules"),
     ("DELETE", f"/api/scheduled-jobs/alice/{NOBODY}", "Schedules"),
-    ("POST", "/api/buckets/alice/x", "Buckets"),
-    ("GET", "/buckets/alice/x/resolve/a/b%2Fc", "Buckets"),
     ("GET", "/api/settings/billing/usage/jobs", "billing"),
 ])
 def test_families_that_are_not_built(fake, method, path, word):
