@@ -112,8 +112,6 @@ static void add_access(const struct options *options, json_t *body)
 			(void)json_array_append_new(ports, json_integer(port));
 	if (json_array_size(ports))
 		(void)json_object_set_new(body, "expose", json_pack("{s:O}", "ports", ports));
-	if (options_flag(options, "ssh"))
-		(void)json_object_set_new(body, "ssh", json_pack("{s:b}", "enabled", 1));
 	const char *group = options_text(options, "resource-group-id");
 	if (group && *group)
 		(void)json_object_set_new(body, "resourceGroupId", json_string(group));

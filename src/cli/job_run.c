@@ -33,6 +33,8 @@ static int submit(struct invocation *in, struct hub *hub, const struct job_reque
 		return -1;
 	autofree char *path = hub_path("/api/jobs/%s", space);
 	char key[33];
+	if (options_flag(&in->options, "ssh")) /* schedules have no such option */
+		(void)json_object_set_new(request->body, "ssh", json_pack("{s:b}", "enabled", 1));
 	make_key(key);
 	if (hub_post_once(hub, path, request->body, key, ret, err) < 0)
 		return -1;
