@@ -196,6 +196,7 @@ static int wire_buckets(struct serve *s, struct error *err)
 	            &s->buckets, err) < 0 ||
 	    xet_service_new(s->loop, s->db, s->buckets, c->state_dir, &s->xet, err) < 0)
 		return -1;
+	job_service_set_buckets(s->jobs, s->buckets);
 	s->api.buckets = s->buckets;
 	s->api.xet = s->xet;
 	return 0;
