@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A seccomp filter for those who read bytes of strangers: no network, no programs, no namespaces, no
- * mounts, and none of the kernel's rarely walked interfaces. A list of what is refused and not of
- * what is allowed: the programs are our own code, and what their C library calls changes from
+ * A seccomp filter for those who read bytes of strangers: no network, no programs, no namespaces,
+ * no mounts, and none of the kernel's rarely walked interfaces. A list of what is refused and not
+ * of what is allowed: the programs are our own code, and what their C library calls changes from
  * release to release.
  */
 #include "base/sandbox_filter.h"

@@ -73,32 +73,47 @@ static int open_xorb(const struct files_store *store, const struct xet_hash *has
 	return 0;
 }
 
-int files_store_xorb(struct files_store *store, const struct xet_hash *hash, int *ret_fd,
-                     const struct xorb_table **ret_table, struct error *err)
+static int slot_fill(const struct files_store *store, struct files_xorb_slot *slot,
+                     const struct xet_hash *hash, struct error *err)
+{
+	struct xorb_table table = {0};
+	autoclose int fd = -1;
+
+	if (open_xorb(store, hash, &fd, err) < 0 || xorb_table_read(fd, &table, err) < 0)
+		return -1;
+	slot_clear(slot);
+	slot->hash = *hash;
+	slot->fd = take_fd(&fd);
+	slot->table = table;
+	return 0;
+}
+
+/* The one that has it, else the one that was used longest ago (or never). */
+static struct files_xorb_slot *slot_find(struct files_store *store, const struct xet_hash *hash)
 {
 	struct files_xorb_slot *oldest = &store->slots[0];
 
 	for (int i = 0; i < FILES_XORBS_OPEN; i++) {
 		struct files_xorb_slot *slot = &store->slots[i];
-		if (slot->used && xet_hash_equal(&slot->hash, hash)) {
-			oldest = slot;
-			goto found;
-		}
+		if (slot->used && xet_hash_equal(&slot->hash, hash))
+			return slot;
 		if (slot->used < oldest->used)
 			oldest = slot;
 	}
-	autoclose int fd = -1;
-	struct xorb_table table = {0};
-	if (open_xorb(store, hash, &fd, err) < 0 || xorb_table_read(fd, &table, err) < 0)
+	return oldest;
+}
+
+int files_store_xorb(struct files_store *store, const struct xet_hash *hash, int *ret_fd,
+                     const struct xorb_table **ret_table, struct error *err)
+{
+	struct files_xorb_slot *slot = slot_find(store, hash);
+	bool is_there = slot->used && xet_hash_equal(&slot->hash, hash);
+
+	if (!is_there && slot_fill(store, slot, hash, err) < 0)
 		return -1;
-	slot_clear(oldest);
-	oldest->hash = *hash;
-	oldest->fd = take_fd(&fd);
-	oldest->table = table;
-found:
-	oldest->used = ++store->clock;
-	*ret_fd = oldest->fd;
-	*ret_table = &oldest->table;
+	slot->used = ++store->clock;
+	*ret_fd = slot->fd;
+	*ret_table = &slot->table;
 	return 0;
 }
 

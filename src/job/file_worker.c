@@ -26,8 +26,6 @@
 /* Room that an answer has for certain, so that a full disk can be told. */
 #define ANSWER_ROOM 4096
 
-extern char **environ;
-
 struct file_task {
 	struct file_worker *worker;
 	struct file_task *next;

@@ -180,6 +180,17 @@ def test_batch_builds_files(files, example_c):
     assert not files.leftovers()
 
 
+def test_pieces_of_many_xorbs(files):
+    xorbs = [small(f"one {i}", f"two {i}") for i in range(30)]
+    for xorb in xorbs:
+        files.upload(xorb)
+    rng = random.Random(5)
+    items = [xet.File(*[(rng.choice(xorbs), *rng.choice([(0, 1), (1, 2), (0, 2)])) for _ in range(200)]) for _ in range(5)]
+    assert [line["hash"] for line in files.run("shard", xet.shard(*items))] == [item.text for item in items]
+    files.batch(*[files.add(f"f{i}", item) for i, item in enumerate(items)])
+    assert files.tree() == {f"f{i}": item.data for i, item in enumerate(items)}
+
+
 def test_long_table_goes_to_a_file(files):
     xorb = small(*[f"line {i}\n" for i in range(300)])
     files.upload(xorb)
