@@ -7,6 +7,7 @@
 #include "api/job_json.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "job/volumes.h"
 
 #include <string.h>
 
@@ -72,6 +73,26 @@ void jobs_cancel(struct http_request *request, void *context)
 	jobs_answer_when_durable(api, request, job.id);
 }
 
+struct jobs_caller {
+	struct api *api;
+	const struct caller *caller;
+};
+
+static enum account_role jobs_role_of_caller(void *arg, const struct account *ns)
+{
+	const struct jobs_caller *who = arg;
+
+	return caller_role(who->api, who->caller, ns);
+}
+
+int jobs_check_volumes(struct api *api, const struct http_request *request, const json_t *body,
+                       struct error *err)
+{
+	struct jobs_caller who = {api, &access_of(request)->caller};
+
+	return job_volumes_check(api->db, api->configuration, body, jobs_role_of_caller, &who, err);
+}
+
 void jobs_duplicate(struct http_request *request, void *context)
 {
 	struct api *api = context;
@@ -81,7 +102,8 @@ void jobs_duplicate(struct http_request *request, void *context)
 
 	if (!jobs_load(api, request, &job))
 		return;
-	if (job_duplicate(api->jobs, &job, &access_of(request)->caller.user, id, &err) < 0) {
+	if (jobs_check_volumes(api, request, job.spec, &err) < 0 ||
+	    job_duplicate(api->jobs, &job, &access_of(request)->caller.user, id, &err) < 0) {
 		answer_error(request, &err);
 		return;
 	}

@@ -18,4 +18,8 @@ void jobs_answer_when_durable(struct api *api, struct http_request *request, con
 /* The member "labels" of the body, checked; yours to release. */
 int jobs_read_labels(struct http_request *request, json_t **ret, struct error *err);
 
+/* May the caller, with this token, use the buckets of a normalized specification? For everything that leads to
+ * jobs; job_submit() asks again what the creator may then. */
+int jobs_check_volumes(struct api *api, const struct http_request *request, const json_t *body, struct error *err);
+
 #endif

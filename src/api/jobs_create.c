@@ -52,7 +52,8 @@ static int create_submit(struct api *api, struct http_request *request, struct j
 	};
 	bool existing = false;
 
-	if (create_read_key(request, &submission.idempotency_key, err) < 0 ||
+	if (jobs_check_volumes(api, request, spec->body, err) < 0 ||
+	    create_read_key(request, &submission.idempotency_key, err) < 0 ||
 	    job_submit(api->jobs, &submission, ret_id, &existing, err) < 0)
 		return -1;
 	if (existing)
