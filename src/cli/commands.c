@@ -52,7 +52,7 @@
 	{ "env-file", 0, OPTION_TEXT, "FILE", "file", .help = "Environment variables from a file of KEY=VALUE lines; - is standard input" }, \
 	{ "secrets-file", 0, OPTION_TEXT, "FILE", "file", .help = "Secrets from such a file" }, \
 	NAME_AND_LABELS, \
-	{ "volume", 'v', OPTION_TEXT, "SOURCE:PATH", .help = "Mount hf://[models|datasets|spaces|buckets/]OWNER/NAME[@REVISION][/PATH]:/MOUNT[:ro|:rw]; repeatable" }, \
+	{ "volume", 'v', OPTION_TEXT, "SOURCE:PATH", .help = "Mount hf://[models|datasets|spaces|buckets/]OWNER/NAME[@REVISION][/PATH]:/MOUNT[:ro|:rw], or a copy of a local folder, FOLDER:/MOUNT[:ro|:rw]; repeatable" }, \
 	{ "flavor", 0, OPTION_TEXT, "NAME", FLAVORS, .help = "Size of hardware (see hearth hardware); cpu-basic if not given" }, \
 	{ "timeout", 0, OPTION_TEXT, "TIME", .help = "Longest run: seconds, or a number with s, m, h or d (90, 30m, 1.5h)" }
 
@@ -244,8 +244,9 @@ const struct command commands[] = {
 	  "Output modes and --attempts are recognized before IMAGE only." },
 	{ "uv run", NULL, JOBS, "SCRIPT [SCRIPT_ARGS]...", 1, -1, true, uv_run_options, uv_run_command,
 	  "Run a Python script with uv",
-	  "SCRIPT is a URL, or a command such as python. Local files come with buckets, which are not "
-	  "built yet. Otherwise as hearth run." },
+	  "SCRIPT is a local file, a URL, or a command such as python. The script and every argument that "
+	  "is a local file are put into the bucket jobs-artifacts of the namespace and are in /data in the "
+	  "job; what the job writes to /data is in the bucket afterwards. Otherwise as hearth run." },
 	{ "ps", "list, ls", JOBS, "", 0, 0, false, list_options, list_command,
 	  "List jobs that run or wait; -a for all", NULL },
 	{ "logs", NULL, JOBS, "JOB_ID", 1, 1, false, logs_options, logs_command,

@@ -4,10 +4,12 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "cli/artifacts.h"
 #include "cli/dotenv.h"
 #include "cli/duration.h"
 #include "cli/input_file.h"
 #include "cli/job_name.h"
+#include "cli/local_tree.h"
 #include "cli/volume_spec.h"
 
 #include <string.h>
@@ -87,18 +89,58 @@ static int add_timeout(const struct options *options, json_t *body, struct error
 	return 0;
 }
 
-static int add_volumes(const struct options *options, json_t *body, struct error *err)
+static void add_hint(struct job_request *request, const struct volume_folder *folder,
+                     const json_t *volume)
+{
+	char *before = request->hint;
+	request->hint =
+	        xasprintf("%s%sVolume '%s' is mounted read-write. Once the job is over, pull "
+	                  "back its data with:\n  hearth bucket sync hf://buckets/%s/%s %s",
+	                  before ? before : "", before ? "\n" : "", folder->mount,
+	                  json_get_text(volume, "source", ""), json_get_text(volume, "path", ""),
+	                  folder->source);
+	free(before);
+}
+
+static int add_local_folder(const struct options *options, struct hub *hub, const char *text,
+                            struct job_request *request, json_t **ret, struct error *err)
+{
+	struct volume_folder folder;
+	const char *space;
+	if (volume_folder_parse(text, &folder, err) < 0)
+		return -1;
+	int rc = local_is_folder(folder.source)
+	                 ? hub_namespace(hub, options_text(options, "namespace"), &space, err)
+	                 : fail(err, E_NOT_FOUND,
+	                        "Volume source '%s' is not an existing local directory. To mount a "
+	                        "repo or bucket instead, use the 'hf://' syntax (e.g. "
+	                        "'hf://buckets/my-org/my-bucket:/data').",
+	                        folder.source);
+	if (rc == 0)
+		rc = artifacts_sync(hub, space, folder.source, folder.mount, !folder.is_writable,
+		                    ret, err);
+	if (rc == 0 && folder.is_writable)
+		add_hint(request, &folder, *ret);
+	volume_folder_clear(&folder);
+	return rc;
+}
+
+static int add_volumes(const struct options *options, struct hub *hub, struct job_request *request,
+                       struct error *err)
 {
 	autojson json_t *volumes = json_array();
 	const char *text;
 	for (size_t i = 0; (text = options_each(options, "volume", i)); i++) {
 		json_t *volume;
-		if (volume_spec_parse(text, &volume, err) < 0)
+		int rc = volume_spec_is_remote(text)
+		                 ? volume_spec_parse(text, &volume, err)
+		                 : add_local_folder(options, hub, text, request, &volume, err);
+		if (rc < 0)
 			return -1;
 		(void)json_array_append_new(volumes, volume);
 	}
 	if (json_array_size(volumes))
-		(void)json_object_set(body, "volumes", volumes);
+		(void)json_object_set(request->body, "volumes", volumes);
 	return 0;
 }
 
@@ -130,8 +172,9 @@ static int add_image(json_t *body, const char *image, struct error *err)
 }
 
 static int fill(const struct options *options, const char *image, const char *auto_name,
-                const char *token, struct job_request *request, struct error *err)
+                struct hub *hub, struct job_request *request, struct error *err)
 {
+	const char *token = hub_token(hub);
 	json_t *body = request->body;
 	autojson json_t *env = json_object();
 	autojson json_t *labels = NULL;
@@ -150,20 +193,20 @@ static int fill(const struct options *options, const char *image, const char *au
 		return fail(err, E_INVALID, "The image's name is not valid UTF-8");
 	request->is_auto_named = !is_named;
 	(void)json_object_set(body, "labels", labels);
-	if (add_volumes(options, body, err) < 0)
+	if (add_volumes(options, hub, request, err) < 0)
 		return -1;
 	add_access(options, body);
 	return add_image(body, image, err);
 }
 
 int job_request_build(const struct options *options, const char *image, json_t *take_words,
-                      const char *auto_name, const char *token, struct job_request *ret,
+                      const char *auto_name, struct hub *hub, struct job_request *ret,
                       struct error *err)
 {
 	struct job_request request = {.body = json_object()};
 	(void)json_object_set_new(request.body, "command", take_words);
 	(void)json_object_set_new(request.body, "arguments", json_array());
-	if (fill(options, image, auto_name, token, &request, err) < 0) {
+	if (fill(options, image, auto_name, hub, &request, err) < 0) {
 		job_request_clear(&request);
 		return -1;
 	}
@@ -174,5 +217,6 @@ int job_request_build(const struct options *options, const char *image, json_t *
 void job_request_clear(struct job_request *request)
 {
 	json_decref(request->body);
+	free(request->hint);
 	*request = (struct job_request){0};
 }

@@ -5,6 +5,7 @@
 #define HEARTH_CLI_JOB_REQUEST_H
 
 #include "base/json.h"
+#include "cli/hub.h"
 #include "cli/options.h"
 
 #include <stdbool.h>
@@ -12,12 +13,13 @@
 struct job_request {
 	json_t *body;       /* owned */
 	bool is_auto_named; /* neither --name nor a label gave a name */
+	char *hint;         /* how to get back what the job writes; NULL: none */
 };
 
-/* Everything but what runs: environment, secrets, labels, time, size. `token` (may be NULL) answers
- * a bare HF_TOKEN. `auto_name` is the label `name` when none is given. */
+/* Everything but what runs: environment, secrets, labels, time, size, volumes, for which local folders are
+ * uploaded. The hub's token answers a bare HF_TOKEN. `auto_name` is the label `name` when none is given. */
 int job_request_build(const struct options *options, const char *image, json_t *take_words,
-                      const char *auto_name, const char *token, struct job_request *ret,
+                      const char *auto_name, struct hub *hub, struct job_request *ret,
                       struct error *err);
 void job_request_clear(struct job_request *request);
 

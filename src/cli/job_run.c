@@ -130,6 +130,8 @@ int job_run(struct invocation *in, struct hub *hub, const struct job_request *re
 {
 	struct error err = ERROR_INIT;
 	autojson json_t *job = NULL;
+	if (request->hint)
+		output_hint(&in->out, "%s", request->hint);
 	if (submit(in, hub, request, &job, &err) < 0)
 		return output_fail(&err);
 	autofree char *ref = xasprintf("%s/%s", job_view_owner(job), json_get_text(job, "id", ""));

@@ -28,8 +28,7 @@ int run_command(struct invocation *in)
 		json_decref(command);
 		return output_fail(&err);
 	}
-	if (job_request_build(&in->options, image, command, name, hub_token(hub), &request, &err) <
-	    0) {
+	if (job_request_build(&in->options, image, command, name, hub, &request, &err) < 0) {
 		output_fail(&err);
 	} else {
 		status = job_run(in, hub, &request);

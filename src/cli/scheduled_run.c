@@ -75,8 +75,7 @@ int scheduled_run_command(struct invocation *in)
 		return output_fail(&err);
 	}
 	int status = 1;
-	if (job_request_build(&in->options, image, command, name, hub_token(hub), &request, &err) <
-	    0) {
+	if (job_request_build(&in->options, image, command, name, hub, &request, &err) < 0) {
 		output_fail(&err);
 	} else {
 		status = scheduled_create(in, hub, schedule, &request);

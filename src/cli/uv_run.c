@@ -1,63 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hearth uv run: a script by URL, or a command, under uv. Local scripts travel through a bucket in
- * the protocol (hub-jobs-api 5.2); until there are buckets they are refused with a sentence.
+ * hearth uv run: a local script, a script by URL, or a command, under uv. Local files travel
+ * through a bucket (hub-jobs-api 5.2).
  */
 #include "cli/commands.h"
 
 #include "base/cleanup.h"
+#include "cli/artifacts.h"
 #include "cli/hub.h"
 #include "cli/job_name.h"
 #include "cli/job_request.h"
 #include "cli/job_run.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #define DEFAULT_IMAGE "ghcr.io/astral-sh/uv:python3.12-bookworm"
-
-static bool is_url(const char *word)
-{
-	return strncmp(word, "http://", 7) == 0 || strncmp(word, "https://", 8) == 0;
-}
-
-static bool looks_like_file(const char *word)
-{
-	static const char *const endings[] = {".py", ".sh", ".yaml", ".yml", ".toml"};
-	size_t len = strlen(word);
-	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-		size_t n = strlen(endings[i]);
-		if (len > n && strcmp(word + len - n, endings[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int check_words(char *const *words, size_t n_words, struct error *err)
-{
-	for (size_t i = 0; i < n_words; i++) {
-		struct stat st;
-		if (is_url(words[i]))
-			continue;
-		if (stat(words[i], &st) == 0 && S_ISREG(st.st_mode))
-			return fail(
-			        err, E_UNSUPPORTED,
-			        "'%s' is a local file: it would have to be uploaded to a bucket, "
-			        "and buckets are not built yet. Give the script by URL for now",
-			        words[i]);
-		if (looks_like_file(words[i]))
-			return fail(err, E_NOT_FOUND,
-			            "'%s' is not a local file, and not a URL either", words[i]);
-	}
-	return 0;
-}
 
 static void add_word(json_t *command, const char *word, bool *ok)
 {
 	*ok = json_array_append_new(command, json_string(word)) == 0 && *ok;
 }
 
-static json_t *build_command(const struct invocation *in, struct error *err)
+static json_t *build_command(const struct invocation *in, const struct local_files *files,
+                             struct error *err)
 {
 	json_t *command = json_array();
 	bool ok = true;
@@ -72,8 +37,11 @@ static json_t *build_command(const struct invocation *in, struct error *err)
 		add_word(command, "--python", &ok);
 		add_word(command, text, &ok);
 	}
-	for (size_t i = 0; i < in->options.n_arguments; i++)
-		add_word(command, in->options.arguments[i], &ok);
+	for (size_t i = 0; i < in->options.n_arguments; i++) {
+		const char *word = in->options.arguments[i];
+		const char *place = local_files_place(files, word);
+		add_word(command, place ? place : word, &ok);
+	}
 	if (ok)
 		return command;
 	json_decref(command);
@@ -81,36 +49,77 @@ static json_t *build_command(const struct invocation *in, struct error *err)
 	return NULL;
 }
 
-static int run_words(struct invocation *in, json_t *take_command, struct error *err)
+/* Before anything is sent. */
+static int check_mounts(const struct options *options, struct error *err)
 {
-	struct hub *hub = NULL;
+	const char *text;
+	for (size_t i = 0; (text = options_each(options, "volume", i)); i++) {
+		const char *mount = strstr(text, ":" ARTIFACTS_MOUNT);
+		const char *rest = mount ? mount + strlen(":" ARTIFACTS_MOUNT) : NULL;
+		if (rest && (!*rest || *rest == ':'))
+			return fail(err, E_INVALID,
+			            "Mount path '" ARTIFACTS_MOUNT
+			            "' is reserved for Jobs artifacts "
+			            "when running local scripts. Mount your volume at a different "
+			            "path.");
+	}
+	return 0;
+}
+
+/* The files' volume comes first, like in `hf`. */
+static int add_files(struct invocation *in, struct hub *hub, const struct local_files *files,
+                     struct job_request *request, struct error *err)
+{
+	const char *space;
+	json_t *volume = NULL;
+	autofree char *url = NULL;
+	if (local_files_is_empty(files))
+		return 0;
+	if (hub_namespace(hub, options_text(&in->options, "namespace"), &space, err) < 0 ||
+	    local_files_upload(files, hub, space, &volume, &url, err) < 0)
+		return -1;
+	output_text(&in->out, "Your script and Job artifacts will be saved in this bucket: %s",
+	            url);
+	json_t *volumes = json_object_get(request->body, "volumes");
+	if (!volumes) {
+		volumes = json_array();
+		(void)json_object_set_new(request->body, "volumes", volumes);
+	}
+	(void)json_array_insert_new(volumes, 0, volume);
+	return 0;
+}
+
+static int submit(struct invocation *in, struct hub *hub, const struct local_files *files,
+                  struct error *err)
+{
 	struct job_request request = {0};
 	char **words = in->options.arguments;
 	const char *image = options_text(&in->options, "image");
 	autofree char *name = job_name_of_script(words[0], words + 1, in->options.n_arguments - 1);
-	if (hub_open(options_text(&in->options, "token"), &hub, err) < 0) {
-		json_decref(take_command);
-		return output_fail(err);
-	}
-	int status = 1;
-	if (job_request_build(&in->options, image ? image : DEFAULT_IMAGE, take_command, name,
-	                      hub_token(hub), &request, err) < 0) {
-		output_fail(err);
-	} else {
+	json_t *command = build_command(in, files, err);
+	if (!command || job_request_build(&in->options, image ? image : DEFAULT_IMAGE, command,
+	                                  name, hub, &request, err) < 0)
+		return -1;
+	int status = add_files(in, hub, files, &request, err);
+	if (status == 0)
 		status = job_run(in, hub, &request);
-		job_request_clear(&request);
-	}
-	hub_free(hub);
+	job_request_clear(&request);
 	return status;
 }
 
 int uv_run_command(struct invocation *in)
 {
 	struct error err = ERROR_INIT;
-	if (check_words(in->options.arguments, in->options.n_arguments, &err) < 0)
-		return output_fail(&err);
-	json_t *command = build_command(in, &err);
-	if (!command)
-		return output_fail(&err);
-	return run_words(in, command, &err);
+	struct hub *hub = NULL;
+	struct local_files *files = NULL;
+	int rc = local_files_find(in->options.arguments, in->options.n_arguments, &files, &err);
+	if (rc == 0 && !local_files_is_empty(files))
+		rc = check_mounts(&in->options, &err);
+	if (rc == 0)
+		rc = hub_open(options_text(&in->options, "token"), &hub, &err);
+	if (rc == 0)
+		rc = submit(in, hub, files, &err);
+	hub_free(hub);
+	local_files_free(files);
+	return rc < 0 ? output_fail(&err) : rc;
 }

@@ -57,11 +57,8 @@ static char *take_path(char *source)
 
 int volume_spec_parse(const char *text, json_t **ret, struct error *err)
 {
-	if (strncmp(text, "hf://", 5) != 0)
-		return fail(err, E_UNSUPPORTED,
-		            "Volume '%s' names a local folder: local folders need buckets, which "
-		            "are not built yet. Use hf://… sources for now",
-		            text);
+	if (!volume_spec_is_remote(text))
+		return bad_spec(text, err);
 	autofree char *copy = xstrdup(text + 5);
 	char *source = copy;
 	size_t len = strlen(copy);
@@ -93,4 +90,44 @@ int volume_spec_parse(const char *text, json_t **ret, struct error *err)
 		(void)json_object_set_new(volume, "path", json_string(path));
 	*ret = volume;
 	return 0;
+}
+
+bool volume_spec_is_remote(const char *text)
+{
+	return strncmp(text, "hf://", 5) == 0;
+}
+
+int volume_folder_parse(const char *text, struct volume_folder *ret, struct error *err)
+{
+	autofree char *copy = xstrdup(text);
+	size_t len = strlen(copy);
+	bool is_writable = len > 3 && strcmp(copy + len - 3, ":rw") == 0;
+	if (is_writable || (len > 3 && strcmp(copy + len - 3, ":ro") == 0))
+		copy[len - 3] = '\0';
+	char *mount = NULL;
+	for (char *at = copy; (at = strstr(at, ":/")); at++)
+		mount = at;
+	if (!mount)
+		return fail(err, E_INVALID,
+		            "Missing mount path in volume spec '%s'. Expected "
+		            "'LOCAL_DIR:/MOUNT_PATH[:ro|:rw]' (e.g. './data:/data').",
+		            text);
+	if (mount == copy)
+		return fail(err, E_INVALID,
+		            "Invalid volume '%s': there is no folder before the "
+		            "mount path",
+		            text);
+	*ret = (struct volume_folder){
+	        .source = xstrndup(copy, (size_t)(mount - copy)),
+	        .mount = xstrdup(mount + 1),
+	        .is_writable = is_writable,
+	};
+	return 0;
+}
+
+void volume_folder_clear(struct volume_folder *folder)
+{
+	free(folder->source);
+	free(folder->mount);
+	*folder = (struct volume_folder){0};
 }
