@@ -16,9 +16,9 @@ HF_VERSIONS = ["1.3", "1.5", "1.13", "1.21", "newest"]
 OLD_CONSTRAINTS = "typer<0.22\ntyper-slim<0.22\n"
 
 
-def hf(version):
-    """Path of the `hf` program of that version of huggingface_hub."""
-    folder = CACHE / f"hf-{version}"
+def hf(version, *more):
+    """Path of the `hf` program of that version of huggingface_hub, with `more` packages ("hf-xet==1.5.2") as they are wanted."""
+    folder = CACHE / "-".join(["hf", version, *(package.replace("==", "-") for package in more)])
     program = folder / "bin" / "hf"
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w") as lock:
@@ -30,7 +30,7 @@ def hf(version):
             wish = "huggingface_hub" if newest else f"huggingface_hub=={version}.*"
             constraints = folder / "constraints.txt"
             constraints.write_text("" if newest else OLD_CONSTRAINTS)
-            subprocess.run([folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "-c", constraints, wish], check=True)
+            subprocess.run([folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "-c", constraints, wish, *more], check=True)
             (folder / "complete").touch()
     return program
 
@@ -70,5 +70,18 @@ def javascript():
             (folder / "package.json").write_text('{"private":true}')
             subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "@huggingface/hub"], cwd=folder, check=True,
                            env={**os.environ, "npm_config_update_notifier": "false"})
+            (folder / "complete").touch()
+    return folder
+
+
+def pydantic():
+    """Folder with pydantic, which huggingface_hub's receiver of webhooks needs; beside the clients, which stay as they are."""
+    folder = CACHE / "pydantic"
+    program = python("newest")
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run([program, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", folder, "pydantic"], check=True)
             (folder / "complete").touch()
     return folder
