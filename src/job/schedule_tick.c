@@ -37,13 +37,19 @@ static void tick_write(struct schedule *schedule, int64_t due_ms, int64_t now_ms
 	                            .until_ms = due_ms});
 }
 
+/* One row for `count` ticks in a row. After a clock was set back, some of them may have a job and
+ * so a row already; those stay as they are. */
 static void tick_write_missed(struct schedule *schedule, int64_t first_ms, int64_t until_ms,
                               int64_t count, int64_t now_ms)
 {
-	/* After a clock was set back, the first may have a job already. */
-	if (ticks_exist(schedule->service->db, schedule->seq, first_ms))
+	struct database *db = schedule->service->db;
+
+	count -= ticks_count_between(db, schedule->seq, first_ms, until_ms);
+	if (count <= 0)
 		return;
-	ticks_insert(schedule->service->db, schedule->seq,
+	while (ticks_exist(db, schedule->seq, first_ms))
+		first_ms = cron_next(&schedule->cron, first_ms / 1000) * 1000;
+	ticks_insert(db, schedule->seq,
 	             &(struct tick){.due_ms = first_ms,
 	                            .decided_ms = now_ms,
 	                            .outcome = TICK_MISSED,
@@ -163,23 +169,22 @@ static void tick_run(struct schedule *schedule, int64_t due_ms, int64_t now_ms,
 		tick_start(schedule, due_ms, now_ms, outcome);
 }
 
-/* How many of the latest ticks get a job. */
+/* How many of the latest ticks get a job: those that are in time, and as many others as the
+ * schedule makes up for. */
 static int64_t tick_count_runs(const struct schedule *schedule, const struct backlog *backlog,
                                int64_t now_ms)
 {
 	int64_t age_ms = schedule->service->configuration->schedule_catch_up_age_s * 1000;
 	int64_t kept = backlog->count - backlog->dropped;
-	int64_t n = schedule->policy.catch_up_max;
-	int64_t runs = 0;
+	int64_t runs;
 
-	if (now_ms - backlog->last <= IN_TIME_MS && n == 0)
-		n = 1;
-	while (runs < n && runs < kept) {
+	for (runs = 0; runs < kept; runs++) {
 		int64_t at = schedule->service->backlog[(backlog->count - 1 - runs) % BACKLOG_MAX];
+		int64_t late_ms = now_ms - at;
 
-		if (now_ms - at > age_ms && now_ms - at > IN_TIME_MS)
+		if (late_ms > IN_TIME_MS &&
+		    (runs >= schedule->policy.catch_up_max || late_ms > age_ms))
 			break;
-		runs++;
 	}
 	return runs;
 }

@@ -93,11 +93,13 @@ struct tick {
 	enum tick_outcome outcome;
 	const char *job_id; /* NULL: none */
 	const char *reason; /* NULL: none */
-	int64_t count;	    /* ticks that the row stands for */
+	int64_t count;	    /* ticks that the row stands for, of those that have no row of their own */
 	int64_t until_ms;   /* the last of them; due_ms if it is one */
 };
 
 bool ticks_exist(struct database *db, int64_t schedule_seq, int64_t due_ms);
+/* Rows of ticks due from `first_ms` to `until_ms`. */
+int64_t ticks_count_between(struct database *db, int64_t schedule_seq, int64_t first_ms, int64_t until_ms);
 /* The caller knows that there is no such row yet. */
 void ticks_insert(struct database *db, int64_t schedule_seq, const struct tick *tick);
 void ticks_set_outcome(struct database *db, int64_t schedule_seq, const struct tick *tick);

@@ -34,6 +34,15 @@ bool ticks_exist(struct database *db, int64_t schedule_seq, int64_t due_ms)
 	                     schedule_seq, due_ms);
 }
 
+int64_t ticks_count_between(struct database *db, int64_t schedule_seq, int64_t first_ms,
+                            int64_t until_ms)
+{
+	return statement_int(db, 0,
+	                     "SELECT count(*) FROM ticks WHERE schedule = ? AND due_ms >= ?"
+	                     " AND due_ms <= ? AND is_manual = 0",
+	                     "iii", schedule_seq, first_ms, until_ms);
+}
+
 void ticks_insert(struct database *db, int64_t schedule_seq, const struct tick *tick)
 {
 	statement_write(db,

@@ -19,6 +19,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef STORE_FOLDER
+#define STORE_FOLDER "/tmp/hearth-store-XXXXXX"
+#endif
+
 struct store_fixture {
 	char folder[64];
 	char path[96];
@@ -46,7 +50,7 @@ static inline int store_setup(void **state)
 	struct store_fixture *f = xcalloc(1, sizeof(*f));
 	struct error err = ERROR_INIT;
 
-	strcpy(f->folder, "/tmp/hearth-store-XXXXXX");
+	strcpy(f->folder, STORE_FOLDER);
 	assert_non_null(mkdtemp(f->folder));
 	snprintf(f->path, sizeof(f->path), "%s/hearth.db", f->folder);
 	store_open(f);
