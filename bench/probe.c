@@ -2,21 +2,25 @@
 /*
  * The user's program of the benchmarks, static, so that it needs nothing of an image:
  *
- *	probe start              print the real time in nanoseconds: the first thing this process
- *does probe lines COUNT PAUSE  one line with the real time, then a pause of PAUSE microseconds
- *	probe noise COUNT        COUNT numbered lines of 100 bytes, as fast as the pipe takes them
- *	probe check COUNT        (outside) a log on standard input: are the lines of `noise` all
- *there?
+ *	probe start              print the real time in ns: the first thing it does
+ *	probe lines COUNT PAUSE  a line with the real time, then a pause of PAUSE us
+ *	probe noise COUNT        numbered lines of 100 bytes, as fast as they are taken
+ *	probe check COUNT        (outside) are the lines of `noise` all in this log?
+ *	probe seen SIZE FILE     "waiting"; the real time when FILE is that large and read
+ *	probe read COUNT FILE    the real time after its first byte and after COUNT bytes
  */
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LINE 100
 #define LINES_PER_WRITE 640
+#define READ_SIZE (1 << 20)
 
 static int64_t now_ns(void)
 {
@@ -107,6 +111,39 @@ static int check_log(long count)
 	return seen != count;
 }
 
+static int wait_for_file(long size, const char *path)
+{
+	struct stat status;
+	char last;
+
+	(void)dprintf(1, "waiting\n");
+	while (stat(path, &status) < 0 || status.st_size != size)
+		(void)usleep(1000);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || pread(fd, &last, 1, size - 1) != 1)
+		return 1;
+	print_time(now_ns());
+	return 0;
+}
+
+static int read_file(long count, const char *path)
+{
+	static char block[READ_SIZE];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, block, 1) != 1)
+		return 1;
+	print_time(now_ns());
+	for (long done = 1; done < count;) {
+		ssize_t n = read(fd, block, sizeof(block));
+		if (n <= 0)
+			return 1;
+		done += n;
+	}
+	print_time(now_ns());
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int64_t start_ns = now_ns();
@@ -119,6 +156,10 @@ int main(int argc, char **argv)
 		return make_noise(count);
 	if (strcmp(what, "check") == 0)
 		return check_log(count);
+	if (strcmp(what, "seen") == 0 && argc > 3)
+		return wait_for_file(count, argv[3]);
+	if (strcmp(what, "read") == 0 && argc > 3)
+		return read_file(count, argv[3]);
 	print_time(start_ns);
 	return 0;
 }
