@@ -67,7 +67,7 @@ static int ingest_need_text(const json_t *payload, const char *object, const cha
 	return 0;
 }
 
-static int ingest_check(const json_t *payload, struct error *err)
+int webhook_ingest_check(const json_t *payload, struct error *err)
 {
 	const json_t *version = json_object_get(json_object_get(payload, "webhook"), "version");
 	const char *scope;
@@ -114,7 +114,7 @@ static bool ingest_is_new(struct webhook_service *service, const json_t *payload
 int webhook_ingest(struct webhook_service *service, json_t *payload, const char *key, bool *ret_new,
                    struct error *err)
 {
-	if (ingest_check(payload, err) < 0)
+	if (webhook_ingest_check(payload, err) < 0)
 		return -1;
 	json_object_del(payload, "webhook");
 	*ret_new = ingest_is_new(service, payload, key);

@@ -98,6 +98,9 @@ void webhook_request_send(struct webhook_service *service, const struct webhook 
                           void *arg);
 bool webhook_request_allows(const struct sockaddr *address); /* unless private ones are allowed */
 
+/* webhook_ingest.c: is this an event in the Hub's form? */
+int webhook_ingest_check(const json_t *payload, struct error *err);
+
 /* webhook_delivery.c */
 void webhook_delivery_kick(struct webhook_service *service, const char *webhook_id);
 /* What waits is tried at once: the webhook was changed or enabled. */
