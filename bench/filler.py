@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finished jobs straight into the tables, in the form in which hearthd leaves them (src/store/sql)."""
+"""Finished jobs and schedules straight into the tables, in the form in which hearthd leaves them (src/store/sql)."""
 import json
 import time
 
@@ -33,4 +33,20 @@ def fill(database, count):
     with database:
         for step in STEPS.split(";"):
             database.execute(step, {name: value for name, value in values.items() if ":" + name in step})
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def columns(database, table, without):
+    return [name for _, name, *_ in database.execute(f"PRAGMA table_info({table})") if name not in without]
+
+
+def copy_schedule(database, first, count):
+    """So that there are `count` schedules like the one with the id `first`, whose next run is to come."""
+    copied = ", ".join(columns(database, "schedules", ("seq", "id")))
+    rest = ", ".join(columns(database, "schedule_specs", ("schedule",)))
+    with database:
+        database.execute(f"WITH RECURSIVE n(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < :count) INSERT INTO schedules (id, {copied}) "
+                         f"SELECT printf('%024x', n), {copied} FROM n, schedules WHERE id = :first", {"first": first, "count": count})
+        database.execute(f"INSERT INTO schedule_specs (schedule, {rest}) SELECT seq, {rest} FROM schedules, schedule_specs WHERE id <> :first",
+                         {"first": first})
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

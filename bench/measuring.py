@@ -23,6 +23,7 @@ SCALE = float(os.environ.get("HEARTH_BENCH_SCALE", "1"))  # below 1: to try a fi
 
 
 def figure(function):
+    assert function.__name__ not in ALL, function.__name__
     ALL[function.__name__] = function
     return function
 
