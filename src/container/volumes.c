@@ -57,16 +57,12 @@ static int find_user(struct volumes *set, struct error *err)
 	return 0;
 }
 
+/* What is for uv is somebody else's business (monitor_uv.c). */
 static bool is_ours(const json_t *mount)
 {
-	static const char *const kinds[] = {"bucket", "mirror", "repository"};
 	const char *kind = json_get_text(mount, "kind", "");
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strcmp(kind, kinds[i]) == 0)
-			return true;
-	}
-	return false;
+	return strcmp(kind, VOLUME_UV_CACHE) != 0 && strcmp(kind, VOLUME_UV_WHEELS) != 0;
 }
 
 static int open_all(struct volumes *set, const json_t *mounts, struct error *err)

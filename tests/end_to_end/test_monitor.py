@@ -222,7 +222,16 @@ def test_ca_bundle_and_proxy(lab, tmp_path):
     ([], {}, "No command"),
     (["echo", "x" * 200000], {}, "128 KiB"),
     (["true"], {"env": ["A%d=%s" % (i, "x" * 100000) for i in range(30)]}, "too large together"),
-    (["true"], {"mounts": [{}]}, "not supported"),
+    (["true"], {"mounts": [{}]}, "kind"),
+    (["true"], {"mounts": [5]}, "objects"),
+    (["true"], {"mounts": [{"kind": "floppy", "target": "/a"}]}, "floppy"),
+    (["true"], {"mounts": [{"kind": "bucket", "namespace": "a", "name": "b", "target": "/a/../b"}]}, "target"),
+    (["true"], {"mounts": [{"kind": "bucket", "namespace": "a", "name": "b", "target": "a"}]}, "target"),
+    (["true"], {"mounts": [{"kind": "bucket", "namespace": "..", "name": "attempts", "target": "/a"}]}, "namespace and name"),
+    (["true"], {"mounts": [{"kind": "bucket", "namespace": "a", "name": ".trash", "target": "/a"}]}, "namespace and name"),
+    (["true"], {"mounts": [{"kind": "bucket", "namespace": "a/b", "name": "c", "target": "/a"}]}, "namespace and name"),
+    (["true"], {"mounts": [{"kind": "mirror", "type": "model", "source": "../x", "target": "/a"}]}, "hub.mirror"),
+    (["true"], {"mounts": [{"kind": "repository", "type": "model", "source": "x", "target": "/a"}]}, "type and source"),
     (["true"], {"slot": -1}, "slot"),
 ])
 def test_failure_says_why(lab, args, changes, words):
