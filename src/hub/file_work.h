@@ -40,6 +40,8 @@
  *   usage   {"bucket"}                       → {"size","files"}
  *   wipe    {"folder"}                       → {}   removes a tree
  *   sync    {"folder"}                       → {}   syncfs
+ *   prune   {"store","before_ns"}            → per xorb that was stored before {"xorb":HASH}; tables that nobody has read
+ *           since, and parts that killed runs left, are removed: {"removed":N}. A table is made again by `hash`.
  */
 #ifndef HEARTH_HUB_FILE_WORK_H
 #define HEARTH_HUB_FILE_WORK_H

@@ -25,7 +25,7 @@
 /* The operations: read the request, work, emit the answer. */
 typedef int files_operation(json_t *request, struct error *err);
 files_operation files_xorb, files_shard, files_batch, files_put, files_hash, files_list, files_stat,
-        files_usage, files_wipe, files_sync;
+        files_usage, files_wipe, files_sync, files_prune;
 
 /* files_request.c: fields of the request; E_INVALID names the field. */
 int files_get_text(json_t *request, const char *key, const char **ret, struct error *err);

@@ -29,7 +29,7 @@ static const struct {
         {"xorb", files_xorb}, {"shard", files_shard}, {"batch", files_batch},
         {"put", files_put},   {"hash", files_hash},   {"list", files_list},
         {"stat", files_stat}, {"usage", files_usage}, {"wipe", files_wipe},
-        {"sync", files_sync},
+        {"sync", files_sync}, {"prune", files_prune},
 };
 
 static void limit(int resource, rlim_t max)

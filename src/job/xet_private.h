@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of the Xet service: xet_service.c (wiring, flushing, collecting), xet_token.c, xet_upload.c (xorbs and shards),
- * xet_file.c (a file of a bucket by its hash), xet_reconstruct.c, xet_data.c. */
+ * xet_file.c (a file of a bucket by its hash), xet_reconstruct.c, xet_data.c, xet_prune.c. */
 #ifndef HEARTH_JOB_XET_PRIVATE_H
 #define HEARTH_JOB_XET_PRIVATE_H
 
@@ -21,7 +21,12 @@ struct xet_service {
 	bool is_sync_wanted, is_syncing;
 	int64_t sync_before_ms;
 	int64_t table_cursor;
+	struct xet_prune *prune;
 };
+
+/* Looks now and then for files that no row names (xet_prune.c). */
+struct xet_prune *xet_prune_new(struct xet_service *service);
+void xet_prune_free(struct xet_prune *prune); /* NULL is fine */
 
 /* Uploads are in the page cache only: flush them soon. */
 void xet_sync_later(struct xet_service *service);

@@ -119,6 +119,7 @@ int xet_service_new(struct loop *loop, struct database *db, struct bucket_servic
 	loop_timer_start(service->collect_timer, COLLECT_SOON_MS, 0);
 	if (!xorbs_are_all_durable(db)) /* what came shortly before a restart */
 		xet_sync_later(service);
+	service->prune = xet_prune_new(service);
 	*ret = service;
 	return 0;
 }
@@ -129,6 +130,7 @@ void xet_service_free(struct xet_service *service)
 		return;
 	loop_timer_free(service->sync_timer);
 	loop_timer_free(service->collect_timer);
+	xet_prune_free(service->prune);
 	seal_key_free(service->key);
 	free(service->folder);
 	free(service);

@@ -566,6 +566,47 @@ def test_stat_usage_wipe_sync(files):
         refused(files, "wipe", "invalid", "folder", folder=folder)
 
 
+def test_prune(files):
+    xorbs = [small(f"xorb {i}") for i in range(3)]
+    for xorb in xorbs:
+        files.upload(xorb)
+    long = small(*[f"line {i}\n" for i in range(300)])
+    files.upload(long)
+    items = [xet.File((long, 0, 300)), xet.File((long, 0, 299))]
+    files.batch(*[files.add(f"{i}", item) for i, item in enumerate(items)])
+    day = 24 * 3600
+
+    def path(kind, hash_text):
+        return files.store / kind / hash_text[:2] / hash_text
+
+    def age(file, read, written):
+        os.utime(file, (time.time() - read * day, time.time() - written * day))
+    age(path("xorbs", xorbs[0].text), 0, 30)
+    age(path("xorbs", xorbs[1].text), 30, 0)
+    age(path("tables", items[0].text), 30, 30)
+    age(path("tables", items[1].text), 1, 30)
+    parts = [path("xorbs", xorbs[0].text).with_suffix(".123"), path("tables", items[0].text).with_name(f".{items[0].text}.0123456789abcdef")]
+    for part in parts:
+        part.write_text("part")
+    before_ns = time.time_ns() - 25 * day * 10**9
+    assert files.run("prune", before_ns=before_ns) == [{"xorb": xorbs[0].text}, {"removed": 1}]
+    assert path("xorbs", xorbs[0].text).exists() and path("tables", items[1].text).exists() and not path("tables", items[0].text).exists()
+    for part in parts:
+        assert part.exists()
+        age(part, 1, 1)
+    assert files.run("prune", before_ns=before_ns) == [{"xorb": xorbs[0].text}, {"removed": 2}]
+    assert not any(part.exists() for part in parts)
+    # Hashing gives the table again.
+    files.run("hash", paths=["0"])
+    (files.bucket / "big").write_bytes(random.Random(6).randbytes(24_000_000))
+    answer = files.run("hash", paths=["big"])[0]
+    age(path("tables", answer["hash"]), 30, 30)
+    files.run("prune", before_ns=before_ns)
+    assert not path("tables", answer["hash"]).exists()
+    assert files.run("hash", paths=["big"])[0] == answer and path("tables", answer["hash"]).exists()
+    assert files.run("prune", before_ns=before_ns, store=str(files.top / "tmp")) == [{"removed": 0}]
+
+
 @pytest.mark.skipif(SANITIZED, reason="sanitizers need what is taken away")
 def test_sandbox(files):
     parent = subprocess.Popen(["sh", "-c", f"{PROGRAM} list <&3 & echo $!; wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
