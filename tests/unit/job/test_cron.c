@@ -345,6 +345,113 @@ static void test_steps_agree(void **state)
 	}
 }
 
+/* What cron.h says, told in another way: go through the minutes around a change with the C
+ * library's clock, and write down when a schedule comes. */
+struct slow {
+	const char *minutes, *hours; /* lists of numbers between commas, or "*" */
+	bool is_interval;
+};
+
+static bool slow_has(const char *list, int value)
+{
+	char number[8];
+
+	snprintf(number, sizeof(number), ",%d,", value);
+	return strcmp(list, "*") == 0 || strstr(list, number);
+}
+
+/* The reading of the clock in minutes, as if it were UTC. */
+static int64_t slow_reading(time_t at_s)
+{
+	struct tm tm;
+
+	assert_non_null(localtime_r(&at_s, &tm));
+	return (at_s + tm.tm_gmtoff) / 60;
+}
+
+static bool slow_matches(const struct slow *slow, int64_t reading)
+{
+	return slow_has(slow->minutes, (int)(reading % 60)) &&
+	       slow_has(slow->hours, (int)(reading / 60 % 24));
+}
+
+static void check_around(const struct slow *slow, const struct cron *cron, const char *text,
+                         int64_t change_s, int64_t window_s)
+{
+	int64_t from = change_s / 60 * 60 - window_s, until = from + 2 * window_s;
+	int64_t seen = slow_reading(from - 60), expected = cron_next(cron, from - 1);
+
+	for (int64_t at = from; at < until; at += 60) {
+		int64_t reading = slow_reading(at);
+		bool comes = false;
+
+		if (slow->is_interval) {
+			comes = slow_matches(slow, reading);
+		} else {
+			/* every reading that is new, also those that were jumped over */
+			for (int64_t r = seen + 1; r <= reading && !comes; r++)
+				comes = slow_matches(slow, r);
+		}
+		if (reading > seen)
+			seen = reading;
+		if (comes != (expected == at))
+			fail_msg("%s: at %s it %s", text, shown(at),
+			         comes ? "is missing" : "should not come");
+		if (comes)
+			expected = cron_next(cron, at);
+	}
+}
+
+static int n_changes;
+
+static void check_zone(const char *zone_name, const struct slow *slow)
+{
+	char text[160], minutes[64], hours[64];
+	struct time_zone_span span;
+	struct cron cron;
+
+	/* ",1,2," is 1,2 */
+	snprintf(minutes, sizeof(minutes), "%s", slow->minutes + (*slow->minutes == ','));
+	snprintf(hours, sizeof(hours), "%s", slow->hours + (*slow->hours == ','));
+	minutes[strcspn(minutes, "*") ? strlen(minutes) - 1 : 1] = '\0';
+	hours[strcspn(hours, "*") ? strlen(hours) - 1 : 1] = '\0';
+	snprintf(text, sizeof(text), "CRON_TZ=%s %s %s * * *", zone_name, minutes, hours);
+	cron = parsed(text);
+	setenv("TZ", zone_name, 1);
+	tzset();
+	time_zone_span_at(cron.zone, utc("1996-01-01 00:00:00"), &span);
+	while (span.until < utc("2027-01-01 00:00:00")) {
+		struct time_zone_span before = span;
+		int64_t moved_s;
+
+		time_zone_span_at(cron.zone, before.until, &span);
+		moved_s = llabs(span.offset_s - before.offset_s);
+		if (span.from % 60 == 0 && span.offset_s % 60 == 0)
+			check_around(slow, &cron, text, span.from, (moved_s + 2 * 3600) / 60 * 60);
+		n_changes++;
+	}
+}
+
+static void test_thirty_years_of_changes(void **state)
+{
+	static const char *const zones[] = {
+	        "America/New_York",  "Europe/Paris",     "Australia/Lord_Howe", "Pacific/Apia",
+	        "Africa/Casablanca", "Africa/Cairo",     "Asia/Pyongyang",      "Asia/Tehran",
+	        "America/Havana",    "America/St_Johns", "America/Caracas",     "Antarctica/Troll",
+	        "Antarctica/Casey",  "Pacific/Fakaofo",  "Asia/Gaza",           "Europe/Volgograd",
+	        "America/Nuuk",      "Pacific/Chatham",  "Europe/Dublin",       "America/Asuncion"};
+	static const struct slow slows[] = {
+	        {",30,", ",2,", false}, {",0,15,45,", ",0,1,2,3,23,", false},
+	        {"*", "*", true},       {",0,30,", "*", true},
+	        {"*", ",1,2,", true},
+	};
+
+	for (size_t i = 0; i < sizeof(zones) / sizeof(*zones); i++)
+		for (size_t k = 0; k < sizeof(slows) / sizeof(*slows); k++)
+			check_zone(zones[i], &slows[k]);
+	assert_true(n_changes > 3000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +463,7 @@ int main(void)
 	        cmocka_unit_test(test_normal_form),
 	        cmocka_unit_test(test_shortest_gap),
 	        cmocka_unit_test(test_steps_agree),
+	        cmocka_unit_test(test_thirty_years_of_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
