@@ -8,6 +8,8 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
 #include "container/attempt_folder.h"
 #include "container/cgroup.h"
 #include "container/overlay.h"
@@ -97,6 +99,17 @@ static int group_clean(const struct spawner *s, const char *name, struct error *
 	return result;
 }
 
+/* A job that lost its monitor was not there to see that what it wrote to buckets is on disk. */
+static void buckets_sync(const struct spawner *s)
+{
+	autofree char *path = xasprintf("%s/buckets", s->configuration->state_dir);
+	autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0 && syncfs(fd) < 0)
+		log_error("what a job without monitor wrote to buckets may not be on disk: %s",
+		          strerror(errno));
+}
+
 int spawner_folder_clean(const struct spawner *s, const char *name, bool remove, struct error *err)
 {
 	autoclose int fd = -1, lock_fd = -1;
@@ -115,6 +128,8 @@ int spawner_folder_clean(const struct spawner *s, const char *name, bool remove,
 		return -1;
 	if (group_clean(s, name, err) < 0)
 		return -1;
+	if (is_ours && !remove)
+		buckets_sync(s);
 	/* A folder that never became root's has no layers in it. */
 	if ((is_ours || s->uid == 0) && overlay_remove(fd, err) < 0)
 		return -1;
