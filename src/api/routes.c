@@ -62,6 +62,9 @@ static const struct route_query resolve_query[] = {
         {"noContentDisposition", "Leave the file's name out of the headers", "string", false},
         {0}};
 
+static const struct route_query deliveries_query[] = {
+        {"limit", "Deliveries shown, 1 to 1000, default 100", "integer", false}, {0}};
+
 #define JOB "/api/jobs/{ns}/{id}"
 #define BUCKET "/api/buckets/{ns}/{name}"
 #define CAS "/xet/{epoch}/{domain}"
@@ -179,8 +182,9 @@ static const struct http_route routes[] = {
 	ROW("POST", WEBHOOKS "/{id}/disable", webhooks_disable, SMALL_BODY_MAX,
 		RIGHT_USER, "webhooks", "Disable a webhook", .answer = "WebhookAnswer"),
 	ROW("GET", WEBHOOKS "/{id}/deliveries", webhooks_deliveries, 0,
-		RIGHT_USER, "webhooks", "Show what waits and the last 100 deliveries, newest first, with request and response",
-		.answer = "DeliveryList"),
+		RIGHT_USER, "webhooks", "Show the deliveries, newest first, with request and response",
+		.description = "What waits, and the last 100 that are over. The payloads of older ones are left out when they are very long.",
+		.query = deliveries_query, .answer = "DeliveryList"),
 	ROW("POST", WEBHOOKS "/{id}/replay/{log}", webhooks_replay, SMALL_BODY_MAX,
 		RIGHT_USER, "webhooks", "Deliver the recorded payload again, to the present target", .answer = "Replayed"),
 	ROW("POST", "/api/webhooks/ingest", webhooks_ingest, EVENT_BODY_MAX,

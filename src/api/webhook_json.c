@@ -89,7 +89,7 @@ static void add_text_as_json(json_t *object, const char *name, const char *text)
 		json_object_set_new(object, name, value);
 }
 
-json_t *webhook_json_delivery(const struct webhook_delivery *delivery)
+json_t *webhook_json_delivery(const struct webhook_delivery *delivery, bool with_payload)
 {
 	json_t *object =
 	        json_pack("{s:s, s:s, s:s, s:s, s:i, s:I}", "id", delivery->id, "event",
@@ -114,7 +114,8 @@ json_t *webhook_json_delivery(const struct webhook_delivery *delivery)
 		                    json_string(delivery->event.caused_by_job));
 	if (delivery->error)
 		json_object_set_new(object, "error", json_string(delivery->error));
-	add_text_as_json(object, "payload", delivery->event.payload);
+	if (with_payload)
+		add_text_as_json(object, "payload", delivery->event.payload);
 	add_text_as_json(object, "request", delivery->request);
 	add_text_as_json(object, "response", delivery->response);
 	return object;

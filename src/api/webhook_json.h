@@ -7,6 +7,6 @@
 
 json_t *webhook_json(const struct webhook *webhook);
 /* An extension of Hearth. */
-json_t *webhook_json_delivery(const struct webhook_delivery *delivery);
+json_t *webhook_json_delivery(const struct webhook_delivery *delivery, bool with_payload);
 
 #endif

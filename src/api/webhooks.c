@@ -9,8 +9,12 @@
 #include "base/memory.h"
 #include "store/webhooks.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#define LOG_SHOWN 100
+#define LOG_SHOWN_MAX 1000
+#define PAYLOADS_MAX ((size_t)4 * 1024 * 1024)
 #define WEBHOOK_ANSWER_MAX ((size_t)32 * 1024 * 1024)
 
 /* They call out and start jobs in the owner's name: a token that only reads may not change them. */
@@ -171,22 +175,41 @@ void webhooks_delete(struct http_request *request, void *context)
 	webhooks_answer(api, request, json_object());
 }
 
+struct delivery_list {
+	json_t *list;
+	size_t payload_bytes;
+};
+
+/* Payloads may be long; beyond a sum the older ones are left out. */
 static void webhooks_add_delivery(void *arg, const struct webhook_delivery *delivery)
 {
-	json_array_append_new(arg, webhook_json_delivery(delivery));
+	struct delivery_list *deliveries = arg;
+
+	deliveries->payload_bytes += strlen(delivery->event.payload);
+	json_array_append_new(
+	        deliveries->list,
+	        webhook_json_delivery(delivery, deliveries->payload_bytes <= PAYLOADS_MAX));
 }
 
 void webhooks_deliveries(struct http_request *request, void *context)
 {
 	struct api *api = context;
 	autowebhook struct webhook webhook = {0};
-	json_t *list;
+	struct delivery_list deliveries = {0};
+	const char *text = http_query(request, "limit");
+	char *end = NULL;
+	long limit = text ? strtol(text, &end, 10) : LOG_SHOWN;
 
 	if (!webhooks_load(api, request, &webhook))
 		return;
-	list = json_array();
-	webhook_log_each(api->webhooks, webhook.id, WEBHOOK_LOG_MAX, webhooks_add_delivery, list);
-	http_respond_json(request, 200, list);
+	if ((text && (*end || end == text)) || limit < 1 || limit > LOG_SHOWN_MAX) {
+		answer_fail(request, E_INVALID, "limit must be a number from 1 to %d",
+		            LOG_SHOWN_MAX);
+		return;
+	}
+	deliveries.list = json_array();
+	webhook_log_each(api->webhooks, webhook.id, (int)limit, webhooks_add_delivery, &deliveries);
+	http_respond_json(request, 200, deliveries.list);
 }
 
 /* The request may leave before the receiver has answered; the replay goes on. */

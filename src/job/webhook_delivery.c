@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define IN_FLIGHT_MAX 128
+#define IN_FLIGHT_OWNER_MAX 32
 #define DONE_MAX 1024
 #define FLUSH_MS 50
 
@@ -30,7 +31,6 @@ static void lane_remove(struct webhook_lane *lane)
 	free(lane);
 }
 
-static void lane_ready(struct webhook_lane *lane);
 static void delivery_pump(void *arg);
 
 static void delivery_pump_later(struct webhook_service *service)
@@ -41,18 +41,23 @@ static void delivery_pump_later(struct webhook_service *service)
 	database_after_commit(service->db, delivery_pump, service);
 }
 
-static void lane_ready(struct webhook_lane *lane)
+static void lane_queue(struct webhook_lane *lane)
 {
 	struct webhook_service *service = lane->service;
 
 	lane->is_resting = false;
-	if (!lane->is_ready && !lane->is_sending) {
-		lane->is_ready = true;
-		lane->next_ready = NULL;
-		*(service->first_ready ? service->end_ready : &service->first_ready) = lane;
-		service->end_ready = &lane->next_ready;
-	}
-	delivery_pump_later(service);
+	if (lane->is_ready || lane->is_sending)
+		return;
+	lane->is_ready = true;
+	lane->next_ready = NULL;
+	*(service->first_ready ? service->end_ready : &service->first_ready) = lane;
+	service->end_ready = &lane->next_ready;
+}
+
+static void lane_ready(struct webhook_lane *lane)
+{
+	lane_queue(lane);
+	delivery_pump_later(lane->service);
 }
 
 static void lane_wake(void *arg)
@@ -134,6 +139,32 @@ static void delivery_note_done(struct webhook_service *service, struct webhook_d
 	*take_done = (struct webhook_delivery){0};
 }
 
+/* NULL: its owner has enough under way. */
+static struct webhook_sender *sender_take(struct webhook_service *service, const char *owner_id)
+{
+	struct webhook_sender *sender = id_table_find(&service->senders, owner_id);
+
+	if (!sender) {
+		sender = xcalloc(1, sizeof(*sender));
+		memcpy(sender->entry.id, owner_id, ID_SIZE);
+		id_table_add(&service->senders, &sender->entry);
+	}
+	if (sender->in_flight >= IN_FLIGHT_OWNER_MAX)
+		return NULL;
+	sender->in_flight++;
+	service->in_flight++;
+	return sender;
+}
+
+static void sender_give_back(struct webhook_service *service, struct webhook_sender *sender)
+{
+	service->in_flight--;
+	if (--sender->in_flight > 0)
+		return;
+	id_table_remove(&service->senders, &sender->entry);
+	free(sender);
+}
+
 static void webhook_suspend(struct webhook_service *service, const struct webhook *webhook,
                             const char *why)
 {
@@ -195,7 +226,7 @@ static void delivery_answered(void *arg, struct webhook_delivery *delivery, bool
 	struct webhook_service *service = lane->service;
 	autowebhook struct webhook webhook = {0};
 
-	service->in_flight--;
+	sender_give_back(service, take_ptr(&lane->sender));
 	lane->is_sending = false;
 	delivery_pump_later(service); /* others may have waited for the place */
 	if (!webhooks_find(service->db, lane->entry.id, &webhook))
@@ -236,6 +267,18 @@ static void delivery_start_job(struct webhook_lane *lane, const struct webhook *
 	lane_ready(lane);
 }
 
+static void lane_send(struct webhook_lane *lane, const struct webhook *webhook,
+                      struct webhook_delivery *take_delivery)
+{
+	lane->sender = sender_take(lane->service, webhook->owner_id);
+	if (!lane->sender) {
+		lane_queue(lane); /* until one of them has ended */
+		return;
+	}
+	lane->is_sending = true;
+	webhook_request_send(lane->service, webhook, take_delivery, delivery_answered, lane);
+}
+
 static void lane_step(struct webhook_lane *lane)
 {
 	struct webhook_service *service = lane->service;
@@ -249,9 +292,7 @@ static void lane_step(struct webhook_lane *lane)
 	} else if (delivery.next_ms > clock_now_ms()) {
 		lane_rest(lane, delivery.next_ms);
 	} else if (webhook.url) {
-		lane->is_sending = true;
-		service->in_flight++;
-		webhook_request_send(service, &webhook, &delivery, delivery_answered, lane);
+		lane_send(lane, &webhook, &delivery);
 	} else {
 		delivery_start_job(lane, &webhook, &delivery);
 	}
@@ -299,6 +340,11 @@ static void lane_free(struct id_entry *entry)
 	free(lane);
 }
 
+static void sender_free(struct id_entry *entry)
+{
+	free(entry);
+}
+
 void webhook_delivery_stop(struct webhook_service *service)
 {
 	http_client_free(service->client);
@@ -307,4 +353,5 @@ void webhook_delivery_stop(struct webhook_service *service)
 		webhook_delivery_clear(&service->done[i]);
 	free(service->done);
 	id_table_clear(&service->lanes, lane_free);
+	id_table_clear(&service->senders, sender_free);
 }

@@ -61,8 +61,8 @@ static int ingest_need_text(const json_t *payload, const char *object, const cha
 		return fail(err, E_INVALID, "%s.%s is required: a string of 1 to %d characters",
 		            object, member, TEXT_MAX);
 	for (; *text; text++)
-		if ((unsigned char)*text <= ' ' || *text == 0x7f)
-			return fail(err, E_INVALID, "%s.%s must not contain spaces", object,
+		if (*text <= ' ' || *text > '~')
+			return fail(err, E_INVALID, "%s.%s must be ASCII without spaces", object,
 			            member);
 	return 0;
 }

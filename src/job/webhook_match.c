@@ -225,11 +225,10 @@ static void match_jobs_webhook(void *arg, struct webhook *webhook)
 		match_trigger(match, webhook);
 }
 
-void webhook_match_jobs(struct webhook_service *service, const char *kind, const char *namespace_id,
+void webhook_match_jobs(struct webhook_service *service, const char *kind, const char *watched_name,
                         const json_t *payload, const struct job_record *job)
 {
-	autofree char *name = xasprintf("jobs/%s", namespace_id);
-	const char *names[] = {name};
+	const char *names[] = {watched_name};
 	struct match match = {
 	        .service = service,
 	        .payload = payload,

@@ -26,6 +26,14 @@ struct webhook_lane {
 	struct loop_timer *timer; /* until the next try; NULL: none needed yet */
 	int64_t done_seq;         /* delivered up to here, perhaps not yet written */
 	bool is_ready, is_sending, is_resting;
+	struct webhook_sender *sender; /* while sending */
+};
+
+/* One owner's deliveries that are under way: slow receivers of one are not to take everybody's
+ * places. */
+struct webhook_sender {
+	struct id_entry entry; /* first: found by the owner's id */
+	int in_flight;
 };
 
 struct webhook_service {
@@ -38,7 +46,7 @@ struct webhook_service {
 	char *public_url;
 	int64_t count; /* webhooks there are; -1: to be counted */
 	/* webhook_delivery.c */
-	struct id_table lanes;
+	struct id_table lanes, senders;
 	struct webhook_lane *first_ready, **end_ready;
 	int in_flight;
 	bool is_pump_awaited;
@@ -81,14 +89,15 @@ int webhook_secret(struct webhook_service *service, const char *webhook_id,
                    char ret[WEBHOOK_SECRET_MAX + 1], struct error *err);
 
 /* Sealed JSON of secrets; an empty object when there is nothing. */
-int webhook_unseal_object(struct webhook_service *service, const struct buffer *sealed, json_t **ret,
-			  struct error *err);
+int webhook_unseal_object(struct webhook_service *service, const struct buffer *sealed,
+                          json_t **ret, struct error *err);
 
 /* webhook_put.c: a member of a body; NULL when it is absent, null or []. */
 json_t *webhook_member(json_t *body, const char *name);
 /* webhook_target.c: url, jobSourceId (`source`) with secrets, or job. */
-int webhook_target_put(struct webhook_service *service, json_t *body, const struct job_record *source,
-		       struct webhook *webhook, struct buffer *ret_sealed, struct error *err);
+int webhook_target_put(struct webhook_service *service, json_t *body,
+                       const struct job_record *source, struct webhook *webhook,
+                       struct buffer *ret_sealed, struct error *err);
 
 /* webhook_request.c: one HTTP request. `fn` is called from a later turn with `delivery` filled:
  * status, duration, request, response, error; is_final: trying again is of no use. */

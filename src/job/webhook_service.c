@@ -92,14 +92,15 @@ void webhook_service_notice(struct webhook_service *service, const char *kind,
                             const char *namespace_id, const struct job_record *job,
                             const json_t *extra)
 {
+	autofree char *name = xasprintf("jobs/%s", namespace_id);
 	autojson json_t *payload = NULL;
 	struct account owner;
 
 	if (service && job && stage_is_terminal(job->stage))
 		webhook_warning_forget(service, job->id);
-	if (!service_has_webhooks(service) ||
+	if (!service_has_webhooks(service) || !webhooks_is_watched(service->db, name) ||
 	    !accounts_find_by_id(service->db, namespace_id, &owner))
 		return;
 	payload = webhook_payload_notice(service, kind, &owner, job, extra);
-	webhook_match_jobs(service, kind, namespace_id, payload, job);
+	webhook_match_jobs(service, kind, name, payload, job);
 }

@@ -56,7 +56,6 @@ void webhook_service_attempt_started(struct webhook_service *service, const stru
                                      int64_t started_ms);
 
 /* For the API. */
-#define WEBHOOK_LOG_MAX 1200 /* deliveries shown: what waits and the last that are over */
 struct webhook;
 struct webhook_delivery;
 /* Create (`webhook` with owner only) or change by the body of hub-jobs-api 4.2; what is omitted or

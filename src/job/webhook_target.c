@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "job/spec_fields.h"
+#include "job/volume_token.h"
+#include "job/volumes.h"
 #include "job/webhook_private.h"
 #include "net/http_url.h"
 
@@ -20,9 +22,16 @@ static json_t *put_copy_job(const json_t *spec, json_t *labels, const char *flav
 	json_t *copy = json_pack("{s:o, s:o, s:s, s:I, s:i}", "body", json_deep_copy(spec),
 	                         "labels", json_deep_copy(labels), "flavor", flavor,
 	                         "timeoutSeconds", (json_int_t)timeout_s, "attempts", attempts);
+	json_t *volume;
+	size_t i;
 
 	/* The key stays with the job that it made. */
 	json_object_del(json_object_get(copy, "labels"), KEY_LABEL);
+	/* An event often means that a branch has moved on. */
+	json_array_foreach(json_object_get(json_object_get(copy, "body"), "volumes"), i, volume)
+	{
+		json_object_del(volume, "commit");
+	}
 	return copy;
 }
 
@@ -52,6 +61,11 @@ static int put_own_job(struct webhook_service *service, json_t *body, struct web
 
 	if (job_spec_parse(service->configuration, json_object_get(body, "job"), &spec, err) < 0)
 		return error_prefix(err, "job");
+	if (job_volumes_check_for(service->db, service->configuration, spec.body, webhook->owner_id,
+	                          err) < 0) {
+		job_spec_clear(&spec);
+		return error_prefix(err, "job");
+	}
 	put_take_job(
 	        webhook,
 	        put_copy_job(spec.body, spec.labels, spec.flavor, spec.timeout_s, spec.attempts),
@@ -66,7 +80,11 @@ static void put_secret_names(json_t *body, json_t *secrets)
 	json_t *names = json_array(), *value;
 	const char *name;
 
-	json_object_foreach(secrets, name, value) json_array_append_new(names, json_string(name));
+	json_object_foreach(secrets, name, value)
+	{
+		if (strcmp(name, VOLUME_TOKEN_SECRET) != 0)
+			json_array_append_new(names, json_string(name));
+	}
 	json_object_set_new(body, "secretNames", names);
 }
 
@@ -82,6 +100,9 @@ static int put_collect_secrets(struct webhook_service *service, json_t *body,
 	jobs_get_secrets(service->db, source->id, &sealed);
 	if (webhook_unseal_object(service, &sealed, &of_source, err) < 0)
 		return error_prefix(err, "the secrets of job %s", source->id);
+	/* Somebody else's way to the Hub is not handed on. */
+	if (strcmp(source->created_by_id, webhook->owner_id) != 0)
+		json_object_del(of_source, VOLUME_TOKEN_SECRET);
 	buffer_reset(&sealed);
 	if (webhook->job)
 		webhooks_get_job_secrets(service->db, webhook->id, &sealed);
@@ -100,7 +121,9 @@ static int put_source_job(struct webhook_service *service, json_t *body,
 {
 	autojson json_t *secrets = NULL;
 
-	if (put_collect_secrets(service, body, source, webhook, &secrets, err) < 0)
+	if (job_volumes_check_for(service->db, service->configuration, source->spec,
+	                          webhook->owner_id, err) < 0 ||
+	    put_collect_secrets(service, body, source, webhook, &secrets, err) < 0)
 		return -1;
 	put_take_job(webhook,
 	             put_copy_job(source->spec, source->labels, source->flavor, source->timeout_s,
@@ -147,8 +170,9 @@ int webhook_target_put(struct webhook_service *service, json_t *body,
 		return fail(err, E_INVALID,
 		            "a webhook needs a target: url, or jobSourceId, or job");
 	if (webhook_member(body, "secrets") && !source)
-		return fail(err, E_INVALID,
-		            "secrets can only be set together with jobSourceId: they are for that job");
+		return fail(
+		        err, E_INVALID,
+		        "secrets can only be set together with jobSourceId: they are for that job");
 	if (has_url)
 		return put_url(service, body, webhook, err);
 	if (has_job)

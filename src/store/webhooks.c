@@ -181,6 +181,12 @@ void webhooks_each_watching(struct database *db, const char *const *names, size_
 	}
 }
 
+bool webhooks_is_watched(struct database *db, const char *name)
+{
+	return statement_int(db, 0, "SELECT 1 FROM webhook_watches WHERE name = ? LIMIT 1", "t",
+	                     name) != 0;
+}
+
 int64_t webhooks_count(struct database *db, const char *owner_id)
 {
 	if (!owner_id)

@@ -55,6 +55,7 @@ void webhooks_each(struct database *db, const char *owner_id,
 /* Those that watch one of the names (see 004_webhooks.sql), each once; `fn` may write. */
 void webhooks_each_watching(struct database *db, const char *const *names, size_t count,
                             void (*fn)(void *, struct webhook *), void *arg);
+bool webhooks_is_watched(struct database *db, const char *name);
 int64_t webhooks_count(struct database *db, const char *owner_id); /* NULL: all */
 void webhooks_remove(struct database *db, const char *id);
 /* Nothing is appended when there is none. */
