@@ -4,6 +4,7 @@
 #include "hub/hub_transfer.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -17,6 +18,7 @@
 #define RECEIVE_BYTES (512L * 1024)
 #define CONNECT_MAX_S 10
 #define HEADER_TEXT_MAX 4096
+#define STALL_LOOK_MS 250
 
 struct hub_client {
 	CURLM *multi;
@@ -32,6 +34,7 @@ struct hub_transfer {
 	struct hub_request request;
 	int64_t offset, total; /* offset -1: no byte yet */
 	bool is_enough;
+	int64_t heard_ms; /* when something last came */
 	char *next_link, *error_code, *error_message;
 	int64_t retry_after_s;
 	char problem[CURL_ERROR_SIZE];
@@ -152,6 +155,7 @@ static size_t hub_transfer_header(char *line, size_t size, size_t count, void *a
 	size_t len = size * count;
 	autofree char *value = NULL;
 
+	transfer->heard_ms = clock_monotonic_ms();
 	if (hub_transfer_take_header(line, len, "X-Error-Code", &transfer->error_code) ||
 	    hub_transfer_take_header(line, len, "X-Error-Message", &transfer->error_message))
 		return len;
@@ -182,6 +186,7 @@ static size_t hub_transfer_data(char *data, size_t size, size_t count, void *arg
 	struct hub_transfer *transfer = arg;
 	size_t len = size * count;
 
+	transfer->heard_ms = clock_monotonic_ms();
 	if (hub_transfer_status(transfer) / 100 != 2)
 		return len; /* what a refusal says is in its headers */
 	hub_transfer_first_byte(transfer);
@@ -212,8 +217,6 @@ static void hub_transfer_set_options(struct hub_transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, connect_s);
-	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)request->stall_s);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "hearth/" HEARTH_VERSION);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
 	                 is_ours ? client->token_headers : client->headers);
@@ -239,6 +242,7 @@ struct hub_transfer *hub_transfer_start(struct hub_client *client,
 	                                  .offset = -1,
 	                                  .total = -1,
 	                                  .retry_after_s = -1,
+	                                  .heard_ms = clock_monotonic_ms(),
 	                                  .next = client->transfers,
 	                                  .at = &client->transfers};
 	if (transfer->next)
@@ -288,6 +292,22 @@ static void hub_transfer_finish(struct hub_transfer *transfer, CURLcode result)
 	hub_transfer_cancel(transfer);
 }
 
+/* libcurl's own limit is about an average of the last seconds, which is slow to notice the end of a
+ * fast transfer. */
+static bool hub_client_end_stalled(struct hub_client *client)
+{
+	int64_t now = clock_monotonic_ms();
+
+	for (struct hub_transfer *transfer = client->transfers; transfer;
+	     transfer = transfer->next) {
+		if (now - transfer->heard_ms <= transfer->request.stall_s * 1000)
+			continue;
+		hub_transfer_finish(transfer, CURLE_OPERATION_TIMEDOUT);
+		return true; /* `done` may have ended others: look again in the next turn */
+	}
+	return false;
+}
+
 bool hub_client_work(struct hub_client *client)
 {
 	bool has_finished = false;
@@ -304,13 +324,15 @@ bool hub_client_work(struct hub_client *client)
 		hub_transfer_finish(transfer, message->data.result);
 		has_finished = true;
 	}
-	return has_finished;
+	return hub_client_end_stalled(client) || has_finished;
 }
 
 bool hub_client_wait(struct hub_client *client, int fd, int wait_ms)
 {
 	struct curl_waitfd extra = {.fd = fd, .events = CURL_WAIT_POLLIN};
 
+	if (client->transfers && (wait_ms < 0 || wait_ms > STALL_LOOK_MS))
+		wait_ms = STALL_LOOK_MS;
 	curl_multi_poll(client->multi, &extra, fd >= 0 ? 1 : 0, wait_ms, NULL);
 	return extra.revents != 0;
 }

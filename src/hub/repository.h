@@ -139,6 +139,8 @@ void repository_verify_begin(struct repository_file *file);
 void repository_verify_end(struct repository_file *file);
 /* A read touches the block. False: the file is read whole and not what it should be. */
 bool repository_verify_read(struct repository_file *file, uint32_t index);
+/* Must a read of the last block wait, because what comes before it is still on its way to be compared? */
+bool repository_verify_holds(struct repository_file *file);
 
 int repository_prefetch(struct repository *repository, struct error *err);
 

@@ -233,6 +233,8 @@ bool repository_file_read(struct file_reader *reader, fuse_req_t request, int64_
 	                                (uint32_t)((offset + (int64_t)size - 1) / BLOCK_BYTES) + 1,
 	                                true);
 	reader_read_ahead(reader, offset, size);
+	if (is_there && offset + (int64_t)size == file->size && repository_verify_holds(file))
+		is_there = false;
 	if (is_there) {
 		read_answer(file, request, offset, size);
 	} else {
@@ -322,7 +324,7 @@ static bool read_is_there(const struct file_read *read)
 		if (!repository_file_block(read->file, (uint32_t)at))
 			return false;
 	}
-	return true;
+	return end < read->file->size || !repository_verify_holds(read->file);
 }
 
 /* In the order in which they came: the newest is first in the list. */

@@ -21,6 +21,7 @@
 #define RANGES_KEPT_FREE 4 /* for what a read waits for */
 #define BUFFERED_MAX ((size_t)64 * 1024 * 1024)
 #define HOPS_MAX 5
+#define PROGRESS_MIN ((size_t)16 * 1024)
 #define URL_FAILURES_MAX 2
 
 struct range {
@@ -30,6 +31,7 @@ struct range {
 	uint32_t first, end, cursor; /* blocks */
 	bool is_remembered;          /* asked where the Hub sent us, not the Hub */
 	bool is_wrong;               /* what comes is not the file of the list */
+	size_t received;
 };
 
 static char *file_url(const struct repository_file *file)
@@ -87,11 +89,15 @@ void repository_range_cancel(struct repository_file *file)
 	}
 }
 
-static void range_note_progress(struct range *range)
+/* A few bytes and then silence, again and again, is no progress. */
+static void range_note_progress(struct range *range, size_t len)
 {
 	struct repository_file *file = range->file;
 	int64_t now = clock_monotonic_ms();
 
+	range->received += len;
+	if (range->received < PROGRESS_MIN)
+		return;
 	file->repository->progress_ms = now;
 	file->failures = 0;
 	for (uint32_t index = range->cursor; index < range->end; index++) {
@@ -129,7 +135,7 @@ static bool range_data(void *arg, int64_t offset, int64_t total, const char *dat
 		range->is_wrong = true;
 	if (range->is_wrong || range->cursor == range->end)
 		return false;
-	range_note_progress(range);
+	range_note_progress(range, len);
 	while (len > 0 && range->cursor < range->end) {
 		struct pending *pending = repository_file_pending(file, range->cursor);
 		int64_t at = (int64_t)range->cursor * BLOCK_BYTES + (int64_t)pending->filled;
@@ -185,11 +191,13 @@ static bool answer_is_redirect(const struct hub_answer *answer)
 	       *answer->location;
 }
 
-static void file_follow(struct repository_file *file, const struct hub_answer *answer)
+static void file_follow(struct repository_file *file, const struct hub_answer *answer,
+                        bool is_remembered)
 {
 	struct hub_answer too_many = {.status = answer->status, .error_code = ""};
 
-	if (++file->hops > HOPS_MAX) {
+	file->hops = is_remembered ? file->hops + 1 : 1;
+	if (file->hops > HOPS_MAX) {
 		too_many.error_message = "too many redirects";
 		file_refused(file, &too_many, false);
 		return;
@@ -203,14 +211,12 @@ static void file_judge(struct repository_file *file, const struct hub_answer *an
 {
 	int status = answer->status;
 
-	if (is_complete) {
-		file->hops = 0;
+	if (is_complete)
 		return;
-	}
 	if (is_wrong) {
 		file_refused(file, answer, true);
 	} else if (answer_is_redirect(answer)) {
-		file_follow(file, answer);
+		file_follow(file, answer, is_remembered);
 	} else if (status / 100 == 4 && status != 408 && status != 429) {
 		if (!is_remembered) {
 			file_refused(file, answer, false);
@@ -218,7 +224,6 @@ static void file_judge(struct repository_file *file, const struct hub_answer *an
 		}
 		/* Its time was over: the Hub gives another one. */
 		file_forget_url(file);
-		file->hops = 0;
 		if (file->failures++ > 0)
 			file_retry_later(file, answer);
 	} else {

@@ -94,6 +94,21 @@ static bool verify_finish(struct repository_file *file)
 	return true;
 }
 
+bool repository_verify_holds(struct repository_file *file)
+{
+	bool is_coming = false;
+
+	if (file->verify != VERIFY_ACTIVE || file->n_blocks - file->verify_next > CATCH_UP_MAX)
+		return false;
+	for (uint32_t index = file->verify_next; index + 1 < file->n_blocks; index++) {
+		if (repository_file_pending(file, index))
+			is_coming = true;
+		else if (!repository_file_block(file, index))
+			return false; /* nobody reads the whole */
+	}
+	return is_coming;
+}
+
 bool repository_verify_read(struct repository_file *file, uint32_t index)
 {
 	static char data[BLOCK_BYTES];
