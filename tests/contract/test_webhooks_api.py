@@ -7,6 +7,7 @@ import hmac
 import ipaddress
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -163,6 +164,8 @@ def test_bodies_that_are_no_bodies(hooks):
     for body in (b"", b"[]", b"{", b'{"watched":[{"type":"user","name":"a"}],"watched":[]}', b"\xff"):
         assert hooks.call("POST", WEBHOOKS, data=body, headers={"Content-Type": "application/json"}).status_code == 400
     error_of(hooks.call("POST", WEBHOOKS, data=b" " * (5 * 1024 * 1024)), 413)
+    assert "job" in refused(hooks, 404, url=..., job={"dockerImage": "busybox", "command": ["true"], "flavor": "cpu-basic",
+                                                      "volumes": [{"type": "bucket", "source": "alice/nothing", "mountPath": "/x"}]})
     assert "jobSourceId" in refused(hooks, 404, url=..., jobSourceId=NOBODY)
     assert "jobSourceId" in refused(hooks, 404, url=..., jobSourceId="x")
     assert "job: flavor" in refused(hooks, url=..., job={"dockerImage": "busybox", "command": ["true"], "flavor": "huge"})
@@ -413,6 +416,37 @@ def test_a_slow_receiver_holds_nobody_else_up(hooks, webhook, receivers):
     assert len(slow.received) == 1
     entry = wait_until(lambda: (e := deliveries(hooks, behind)[0]) and e["attempts"] and e, 10)
     assert "status" not in entry and entry["state"] == "waiting" and entry["error"]
+
+
+def test_slow_receivers_of_one_take_nobody_elses_places(hooks, webhook, receivers):
+    """Forty of bob's hang; alice's are delivered meanwhile, and of bob's all have their turn."""
+    bob = hooks.make_user("bob")
+    gate = threading.Event()
+    slow, quick = receivers(lambda received: gate.wait(10) and 200), receivers()
+    names = [webhook(bob, url=slow.url) for _ in range(40)]
+    name = webhook(url=quick.url)
+    for number in range(3):
+        announce(hooks, event(number))
+    deliveries(hooks, name, 3, "delivered")
+    assert len(slow.received) <= 32
+    gate.set()
+    for waiting in (names[0], names[-1]):
+        entries = deliveries(hooks, waiting, 3, token=bob)
+        assert [entry["payload"]["number"] for entry in entries] == [0, 1, 2]
+    wait_until(lambda: len(slow.received) >= 40, 20)
+
+
+def test_what_the_log_shows(hooks, webhook, receivers):
+    receiver = receivers()
+    name = webhook(url=receiver.url)
+    for number in range(12):
+        announce(hooks, {**event(number), "padding": "x" * (500 * 1024)})
+    wait_until(lambda: len(receiver.received) == 12, 20)
+    entries = hooks.call("GET", f"{WEBHOOKS}/{name}/deliveries").json()
+    assert len(entries) == 12 and "payload" in entries[0] and "payload" not in entries[-1]
+    assert len(hooks.call("GET", f"{WEBHOOKS}/{name}/deliveries?limit=5").json()) == 5
+    for limit in ("0", "x", "1001", "-1", "", "5x"):
+        assert "limit" in error_of(hooks.call("GET", f"{WEBHOOKS}/{name}/deliveries?limit={limit}"), 400)
 
 
 def test_replay(hooks, webhook, receivers):
