@@ -37,6 +37,8 @@ void uv_cache_record_write(int key_fd, enum uv_cache_phase phase, const char *fo
 bool uv_cache_each(int dir_fd, void (*fn)(void *arg, int dir_fd, const char *name), void *arg);
 /* Remove the environments of this name, for all user ids. */
 void uv_cache_remove_folder(const struct uv_cache *cache, const char *folder);
+/* Remove what leads to packages that are gone. */
+void uv_cache_drop_pointers(const struct uv_cache *cache);
 /* Was it last used since the machine started? */
 bool uv_cache_is_of_boot(const struct uv_cache *cache);
 /* After a start of the machine: what was not flushed may be damaged, and with it all that refers to

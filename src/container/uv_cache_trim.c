@@ -154,8 +154,11 @@ static void remove_others(void *arg, int folder_fd, const char *name)
 		(void)uv_cache_each(fd, remove_rest, NULL);
 }
 
-static void evict(const struct uv_cache *cache, int64_t limit_bytes)
+/* True if something was removed. */
+static bool evict(const struct uv_cache *cache, int64_t limit_bytes)
 {
+	bool has_evicted = false;
+
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		struct uv_measure measure = {0};
 
@@ -164,13 +167,15 @@ static void evict(const struct uv_cache *cache, int64_t limit_bytes)
 		bool has_removed = is_above && evict_round(cache, &measure,
 		                                           measure.bytes - limit_bytes / 10 * 9);
 		uv_measure_clear(&measure);
+		has_evicted |= has_removed;
 		if (!is_above)
-			return;
+			return has_evicted;
 		if (!has_removed) {
 			(void)uv_cache_each(cache->folder_fd, remove_others, &has_keys);
-			return;
+			return true;
 		}
 	}
+	return has_evicted;
 }
 
 /* Alone, with no uv at work. */
@@ -202,8 +207,8 @@ void uv_cache_trim(struct uv_cache *cache, int64_t limit_bytes)
 	if (!lock_all(cache))
 		return;
 	sweep_all(cache);
-	if (limit_bytes > 0)
-		evict(cache, limit_bytes);
+	if (limit_bytes > 0 && evict(cache, limit_bytes))
+		uv_cache_drop_pointers(cache);
 	(void)uv_cache_lock(cache->lock_fd, UV_LOCK_START, F_UNLCK);
 	(void)uv_cache_lock(cache->lock_fd, UV_LOCK_TRIM, F_UNLCK);
 }

@@ -582,11 +582,15 @@ def test_images(hub, hearth, tmp_path):
 
 
 def test_what_is_not_built_yet_says_so(hearth):
-    for words in (["ssh", "x"], ["scheduled", "ls"], ["jobs", "scheduled", "run", "@daily", "img", "x"]):
-        assert "not built yet" in hearth(*words, check=1).stderr
-    assert "not built yet" in hearth("run", "-v", "./x:/y", "img", "x", check=1).stderr
-    assert "not built yet" in hearth("uv", "run", __file__, check=1).stderr
+    assert "not built yet" in hearth("ssh", "x", check=1).stderr
+
+
+def test_local_files_that_are_none(hearth):
+    assert "not an existing local directory" in hearth("run", "-v", "./x:/y", "img", "x", check=1).stderr
+    assert "Missing mount path" in hearth("run", "-v", "./x", "img", "x", check=1).stderr
     assert "not a local file" in hearth("uv", "run", "nope.py", check=1).stderr
+    done = hearth("uv", "run", "-v", "hf://buckets/me/x:/data", __file__, check=1)
+    assert "Mount path '/data' is reserved" in done.stderr
 
 
 def test_help_and_usage(hearth):

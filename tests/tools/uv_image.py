@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in for ghcr.io/astral-sh/uv:python3.12-bookworm: Debian's python3 and PyPI's uv, pushed to a test registry
-under that name. Servers that ask this registry instead of ghcr.io (SETTINGS) cannot tell it from the real one."""
+under that name. Servers with settings() ask that registry instead of ghcr.io."""
 import fcntl
 import pathlib
 import shutil
@@ -14,7 +14,7 @@ IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
 
 
 def settings(registry):
-    """Of a server: the image comes from the test registry; jobs trust the CAs of this machine."""
+    """Of a server: images of ghcr.io come from the test registry."""
     return f"[registry ghcr.io]\nmirror = {registry.host}\nplain_http = yes\n"
 
 
@@ -39,9 +39,12 @@ def program():
     return path
 
 
-def make(root_tar, **config):
-    """`root_tar`: a Debian root with python3 (tools/make-image)."""
-    own = oci.Layer([oci.folder("usr/local"), oci.folder("usr/local/bin"), oci.file("usr/local/bin/uv", program().read_bytes(), 0o755),
+def make(root_tar, wrapper=None, **config):
+    """`root_tar`: a Debian root with python3 (tools/make-image). `wrapper`: a script in place of uv, which is uv-real then."""
+    programs = [oci.file("usr/local/bin/uv" if wrapper is None else "usr/local/bin/uv-real", program().read_bytes(), 0o755)]
+    if wrapper is not None:
+        programs.append(oci.file("usr/local/bin/uv", wrapper, 0o755))
+    own = oci.Layer([oci.folder("usr/local"), oci.folder("usr/local/bin"), *programs,
                      oci.symlink("usr/local/bin/python", "/usr/bin/python3"), oci.symlink("usr/local/bin/python3", "/usr/bin/python3")],
                     compression="none")
     base = oci.Layer(pathlib.Path(root_tar).read_bytes(), compression="none")
@@ -49,5 +52,5 @@ def make(root_tar, **config):
                                           "Cmd": ["python3"], **config})
 
 
-def push(registry, root_tar, tag="python3.12-bookworm", **config):
-    return oci.push(make(root_tar, **config), f"http://{registry.host}", "astral-sh/uv", tag)
+def push(registry, root_tar, tag="python3.12-bookworm", wrapper=None, **config):
+    return oci.push(make(root_tar, wrapper, **config), f"http://{registry.host}", "astral-sh/uv", tag)
