@@ -63,7 +63,7 @@ void admin_tokens_list(struct http_request *request, void *context);
 void admin_tokens_create(struct http_request *request, void *context);
 void admin_tokens_revoke(struct http_request *request, void *context);
 
-/* schedules.c, schedules_list.c */
+/* schedules.c, schedules_create.c, schedules_list.c */
 void schedules_create(struct http_request *request, void *context);
 void schedules_list(struct http_request *request, void *context);
 void schedules_inspect(struct http_request *request, void *context);

@@ -39,8 +39,7 @@ static void schedules_render(struct api *api, struct http_request *request,
 }
 
 /* As it is after what this call changed, once that is on disk. */
-static void schedules_answer_when_durable(struct api *api, struct http_request *request,
-                                          const char *id)
+void schedules_answer_when_durable(struct api *api, struct http_request *request, const char *id)
 {
 	autoschedule struct schedule_record schedule = {0};
 	autobuffer struct buffer json = BUFFER_INIT(JOBS_OBJECT_MAX);
@@ -52,18 +51,7 @@ static void schedules_answer_when_durable(struct api *api, struct http_request *
 	answer_when_durable(api, request, &json);
 }
 
-/* An optional flag: absent and null are false. */
-static int schedules_read_flag(const json_t *body, const char *name, bool *ret, struct error *err)
-{
-	const json_t *value = json_object_get(body, name);
-
-	if (value && !json_is_null(value) && !json_is_boolean(value))
-		return fail(err, E_INVALID, "%s must be true or false", name);
-	*ret = json_is_true(value);
-	return 0;
-}
-
-static int schedules_read_expression(const json_t *body, const char **ret, struct error *err)
+int schedules_read_expression(const json_t *body, const char **ret, struct error *err)
 {
 	const json_t *value = json_object_get(body, "schedule");
 
@@ -75,56 +63,6 @@ static int schedules_read_expression(const json_t *body, const char **ret, struc
 		return fail(err, E_INVALID, "schedule must be a string");
 	*ret = json_string_value(value);
 	return 0;
-}
-
-static int schedules_read_spec(struct api *api, const json_t *body, struct job_spec *ret,
-                               struct error *err)
-{
-	json_t *spec = json_object_get(body, "jobSpec");
-
-	if (!json_is_object(spec))
-		return fail(err, E_INVALID,
-		            "jobSpec is required: an object as in POST /api/jobs/{ns}");
-	if (job_spec_parse(api->configuration, spec, ret, err) < 0)
-		return error_prefix(err, "jobSpec");
-	return 0;
-}
-
-static int schedules_do_create(struct api *api, struct http_request *request, const json_t *body,
-                               const struct job_spec *spec, char ret_id[ID_SIZE], struct error *err)
-{
-	const struct access *access = access_of(request);
-	const struct account *user = &access->caller.user;
-	autojson json_t *initiator =
-	        json_pack("{s:s, s:s, s:s}", "type", "user", "id", user->id, "name", user->name);
-	struct schedule_request wanted = {
-	        .spec = spec, .owner = &access->ns, .creator = user, .initiator = initiator};
-
-	if (schedules_read_expression(body, &wanted.expression, err) < 0 ||
-	    schedules_read_flag(body, "suspend", &wanted.suspend, err) < 0 ||
-	    schedules_read_flag(body, "concurrency", &wanted.concurrency, err) < 0)
-		return -1;
-	return schedule_create(api->schedules, &wanted, ret_id, err);
-}
-
-void schedules_create(struct http_request *request, void *context)
-{
-	struct api *api = context;
-	autojson json_t *body = NULL;
-	struct job_spec spec = {0};
-	struct error err = ERROR_INIT;
-	char id[ID_SIZE];
-
-	if (http_body_json(request, &body, &err) < 0 ||
-	    schedules_read_spec(api, body, &spec, &err) < 0) {
-		answer_error(request, &err);
-		return;
-	}
-	if (schedules_do_create(api, request, body, &spec, id, &err) < 0)
-		answer_error(request, &err);
-	else
-		schedules_answer_when_durable(api, request, id);
-	job_spec_clear(&spec);
 }
 
 void schedules_inspect(struct http_request *request, void *context)
