@@ -89,6 +89,12 @@ static const struct option_row uv_run_options[] = {
 
 static const struct option_row scheduled_run_options[] = { SCHEDULED_RUN, { 0 } };
 
+static const struct option_row scheduled_uv_run_options[] = {
+	{ "image", 0, OPTION_TEXT, "IMAGE", .help = "Image that has uv; ghcr.io/astral-sh/uv:python3.12-bookworm if not given" },
+	{ "with", 0, OPTION_TEXT, "PACKAGE", .help = "Install this package first; repeatable" },
+	{ "python", 'p', OPTION_TEXT, "VERSION", .help = "Python to use" },
+	SCHEDULED_RUN, { 0 } };
+
 static const struct option_row scheduled_list_options[] = {
 	{ "all", 'a', OPTION_FLAG, .help = "Suspended ones too" },
 	{ "status", 0, OPTION_TEXT, "STATUS", "active suspended", .help = "Only active or only suspended ones: a list with commas, or repeated" },
@@ -297,6 +303,9 @@ const struct command commands[] = {
 	  "The label hearth.overlap (skip, allow, queue, replace) says what happens while the job before is "
 	  "running, hearth.catch-up (latest, none, all, or a number) what happens to runs that were missed "
 	  "while the server was down." },
+	{ "scheduled uv run", NULL, SCHEDULES, "SCHEDULE SCRIPT [SCRIPT_ARGS]...", 2, -1, true, scheduled_uv_run_options, scheduled_uv_run_command,
+	  "Run a Python script with uv by the clock",
+	  "SCHEDULE as for hearth scheduled run, SCRIPT as for hearth uv run. Local files are sent once, now." },
 	{ "scheduled ps", "scheduled list, scheduled ls", SCHEDULES, "", 0, 0, false, scheduled_list_options, scheduled_list_command,
 	  "List schedules; -a for suspended ones too", NULL },
 	{ "scheduled inspect", NULL, SCHEDULES, "SCHEDULE_IDS...", 1, -1, false, job_options, scheduled_inspect_command,

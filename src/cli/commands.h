@@ -18,6 +18,7 @@ int hardware_command(struct invocation *in);
 int later_command(struct invocation *in);
 
 int scheduled_run_command(struct invocation *in);
+int scheduled_uv_run_command(struct invocation *in);
 int scheduled_list_command(struct invocation *in);
 int scheduled_inspect_command(struct invocation *in);
 int scheduled_history_command(struct invocation *in);

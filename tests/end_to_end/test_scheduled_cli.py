@@ -96,3 +96,15 @@ def test_suspend_resume_reschedule_labels_delete(hearth, schedule):
     assert hearth("labels", schedule, "--clear").returncode == 0
     assert "Scheduled Job deleted" in hearth("delete", schedule).stdout
     assert "not found" in hearth("inspect", schedule).stderr.lower()
+
+
+def test_uv_run_by_the_clock_sends_the_script_once(server, hearth, tmp_path):
+    script = tmp_path / "report.py"
+    script.write_text("print('hello')\n")
+    done = hearth("uv", "run", "--suspend", "--with", "rich", "0 6 * * *", str(script), "--fast")
+    schedule = made(done)
+    spec = server.call("GET", f"/api/scheduled-jobs/alice/{schedule}").json()["jobSpec"]
+    assert spec["command"] == ["uv", "run", "--with", "rich", "/data/report.py", "--fast"]
+    volume = spec["volumes"][0]
+    assert volume["type"] == "bucket" and volume["source"] == "alice/jobs-artifacts" and volume["mountPath"] == "/data"
+    assert hearth("delete", schedule).returncode == 0
