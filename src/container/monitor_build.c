@@ -181,11 +181,11 @@ static int make_root(struct monitor *m, const struct host_files *files, uint32_t
 }
 
 /* Files of a volume seem to belong to whoever the job runs as. */
-static int start_volumes(struct monitor *m, uint32_t first_id, const struct user_lookup *user,
+static int await_volumes(struct monitor *m, uint32_t first_id, const struct user_lookup *user,
                          json_t *ret_mounts, struct error *err)
 {
-	if (volumes_start(m->volumes, first_id + user->uid, first_id + user->gid, err) ||
-	    volumes_await(m->volumes, m->poller, m->end, err))
+	if (volumes_await(m->volumes, first_id + user->uid, first_id + user->gid, m->poller, m->end,
+	                  err))
 		return -1;
 	volumes_add_mounts(m->volumes, ret_mounts);
 	return 0;
@@ -222,12 +222,12 @@ static int build(struct monitor *m, struct host_files *files, struct error *err)
 
 	if (open_host_files(m->configuration, files, err) ||
 	    volumes_open(m->configuration, m->spec.mounts, &m->volumes, err) ||
-	    make_cgroup(m, err) || stage_build(err) ||
+	    make_cgroup(m, err) || stage_build(err) || volumes_start(m->volumes, err) ||
 	    user_namespace_create(first_id, &m->namespaces, err) || make_network(m, err) ||
 	    make_root(m, files, first_id, &user, err) ||
 	    monitor_uv_mount(m, first_id, user.uid, user.gid, err))
 		return -1;
-	if (start_volumes(m, first_id, &user, mounts, err))
+	if (await_volumes(m, first_id, &user, mounts, err))
 		return -1;
 	if (files->ca_fd >= 0 && stage_bind_file(files->ca_fd, CA_FILE, err))
 		return -1;

@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -42,17 +41,6 @@ static int mount_volume(struct volume *v, int fuse_fd, size_t index, struct erro
 		return fail_errno(err, E_INTERNAL, errno, "cannot mount a volume (FUSE)");
 	v->is_mounted = true;
 	return 0;
-}
-
-static int make_request(const struct volume *v, struct error *err)
-{
-	autofree char *text = json_to_text(v->request);
-	autoclose int fd = memfd_create("volume", MFD_CLOEXEC);
-
-	if (fd < 0 || file_write_all(fd, text, strlen(text), err) < 0 ||
-	    lseek(fd, 0, SEEK_SET) != 0)
-		return fail_errno(err, E_INTERNAL, errno, "cannot describe a volume"), -1;
-	return take_fd(&fd);
 }
 
 /* In the child. */
@@ -89,22 +77,22 @@ static _Noreturn void become_server(const struct volume *v, int request_fd, int 
 	_exit(127);
 }
 
-int volume_serve_start(struct volume *v, size_t index, uint32_t owner_uid, uint32_t owner_gid,
-                       struct error *err)
+int volume_serve_start(struct volume *v, size_t index, struct error *err)
 {
 	/* Our copy is closed at the end: with the process goes the file system, whoever waits for
 	 * it. */
 	autoclose int fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	int pair[2];
+	int pair[2], request[2];
 
 	if (fuse_fd < 0)
 		return fail_errno(err, E_UNSUPPORTED, errno,
 		                  "Volumes need /dev/fuse on this server (modprobe fuse)");
-	json_object_set_new(v->request, "owner_uid", json_integer(owner_uid));
-	json_object_set_new(v->request, "owner_gid", json_integer(owner_gid));
-	autoclose int request_fd = make_request(v, err);
-	if (request_fd < 0 || mount_volume(v, fuse_fd, index, err) < 0)
+	if (mount_volume(v, fuse_fd, index, err) < 0)
 		return -1;
+	if (pipe2(request, O_CLOEXEC) < 0)
+		return fail_errno(err, E_INTERNAL, errno, "cannot speak with hearth-mount");
+	autoclose int request_fd = request[0];
+	v->request_fd = request[1];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail_errno(err, E_INTERNAL, errno, "cannot speak with hearth-mount");
 	autoclose int far_fd = pair[1];
@@ -115,10 +103,23 @@ int volume_serve_start(struct volume *v, size_t index, uint32_t owner_uid, uint3
 	if (pid == 0)
 		become_server(v, request_fd, fuse_fd, far_fd);
 	v->pid = pid;
+	return 0;
+}
+
+void volume_serve_tell(struct volume *v, uint32_t owner_uid, uint32_t owner_gid)
+{
+	struct error err = ERROR_INIT;
+
+	json_object_set_new(v->request, "owner_uid", json_integer(owner_uid));
+	json_object_set_new(v->request, "owner_gid", json_integer(owner_gid));
+	autofree char *text = json_to_text(v->request);
+	/* If it is gone already, the link says so. */
+	if (file_write_all(v->request_fd, text, strlen(text), &err) < 0)
+		log_warning("volume %s: %s", v->target, err.text);
+	(void)close(take_fd(&v->request_fd));
 	/* It may hold a token. */
 	json_decref(v->request);
 	v->request = NULL;
-	return 0;
 }
 
 static void take_message(struct volume *v, const json_t *message)

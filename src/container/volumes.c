@@ -79,7 +79,7 @@ static int open_all(struct volumes *set, const json_t *mounts, struct error *err
 		if (set->count == VOLUMES_MAX)
 			return fail(err, E_INVALID, "a job can have at most %d volumes",
 			            VOLUMES_MAX);
-		*v = (struct volume){.set = set, .folder_fd = -1, .link_fd = -1};
+		*v = (struct volume){.set = set, .folder_fd = -1, .link_fd = -1, .request_fd = -1};
 		set->count++;
 		if (volume_folder_open(v, mount, err) < 0)
 			return -1;
@@ -107,14 +107,14 @@ int volumes_open(const struct configuration *configuration, const json_t *mounts
 	return open_all(set, mounts, err);
 }
 
-int volumes_start(struct volumes *set, uint32_t owner_uid, uint32_t owner_gid, struct error *err)
+int volumes_start(struct volumes *set, struct error *err)
 {
 	if (!set)
 		return 0;
 	if (mkdir(STAGE_DIR "/volumes", 0755) < 0)
 		return fail_errno(err, E_INTERNAL, errno, "cannot make " STAGE_DIR "/volumes");
 	for (size_t i = 0; i < set->count; i++) {
-		if (volume_serve_start(&set->list[i], i, owner_uid, owner_gid, err) < 0)
+		if (volume_serve_start(&set->list[i], i, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -162,8 +162,8 @@ static int check_ready(const struct volumes *set, int64_t begin_ms, struct error
 	return all;
 }
 
-int volumes_await(struct volumes *set, struct poller *poller, const struct monitor_end *end,
-                  struct error *err)
+int volumes_await(struct volumes *set, uint32_t owner_uid, uint32_t owner_gid,
+                  struct poller *poller, const struct monitor_end *end, struct error *err)
 {
 	int64_t begin_ms = clock_monotonic_ms();
 	int state;
@@ -172,6 +172,7 @@ int volumes_await(struct volumes *set, struct poller *poller, const struct monit
 		return 0;
 	for (size_t i = 0; i < set->count; i++) {
 		struct volume *v = &set->list[i];
+		volume_serve_tell(v, owner_uid, owner_gid);
 		v->watch = poller_watch(poller, v->link_fd, EPOLLIN, link_readable, v);
 	}
 	while ((state = check_ready(set, begin_ms, err)) == 0 &&
@@ -239,6 +240,7 @@ void volumes_free(struct volumes *set)
 
 		close_fd(v->folder_fd);
 		close_fd(v->link_fd);
+		close_fd(v->request_fd);
 		json_decref(v->request);
 		free(v->what);
 		free(v->target);

@@ -25,10 +25,11 @@ struct monitor_end;
  * the job's owner. */
 int volumes_open(const struct configuration *configuration, const json_t *mounts, struct volumes **ret,
 		 struct error *err);
-/* On the stage: mount, and start what serves. */
-int volumes_start(struct volumes *volumes, uint32_t owner_uid, uint32_t owner_gid, struct error *err);
-/* Wait until all can be used. `poller` runs meanwhile; an end ordered through it is E_CONFLICT. */
-int volumes_await(struct volumes *volumes, struct poller *poller, const struct monitor_end *end, struct error *err);
+/* On the stage: mount, and start what serves. Programs take a while to start: other things can be done meanwhile. */
+int volumes_start(struct volumes *volumes, struct error *err);
+/* Tell them what to serve, and for whom, and wait until all can be used. `poller` runs meanwhile; an end ordered through it is E_CONFLICT. */
+int volumes_await(struct volumes *volumes, uint32_t owner_uid, uint32_t owner_gid, struct poller *poller,
+		  const struct monitor_end *end, struct error *err);
 /* Append {"source","target","read_only"} for the bundle. */
 void volumes_add_mounts(const struct volumes *volumes, json_t *mounts);
 

@@ -17,7 +17,7 @@ struct volume {
 	char source[64]; /* on the stage */
 	bool is_bucket, is_read_only, is_ready, is_mounted;
 	int64_t patience_ms; /* until it is ready; 0: for ever */
-	int folder_fd, link_fd;
+	int folder_fd, link_fd, request_fd; /* request: its standard input */
 	pid_t pid; /* 0: not started, or reaped */
 	int status; /* of the process, once reaped */
 	struct poller_watch *watch;
@@ -38,8 +38,9 @@ struct volumes {
 int volume_folder_open(struct volume *volume, json_t *mount, struct error *err);
 
 /* Mount volume number `index` and start its process. */
-int volume_serve_start(struct volume *volume, size_t index, uint32_t owner_uid, uint32_t owner_gid,
-		       struct error *err);
+int volume_serve_start(struct volume *volume, size_t index, struct error *err);
+/* Tell it what to serve. */
+void volume_serve_tell(struct volume *volume, uint32_t owner_uid, uint32_t owner_gid);
 /* Read one message; false: the link is closed. */
 bool volume_serve_hear(struct volume *volume);
 /* How many bytes the kernel reads ahead; a hint. */

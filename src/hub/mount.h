@@ -32,6 +32,7 @@ struct mount {
 	int folder_fd;		       /* VOLUME_FOLDER_FD */
 	int link_fd;		       /* VOLUME_LINK_FD */
 	bool has_told_full;
+	struct fuse_session *session; /* once requests come; for fuse_lowlevel_notify_*() */
 };
 
 struct mount_source {

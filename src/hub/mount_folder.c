@@ -96,8 +96,19 @@ int folder_open_node(const struct folder *f, const struct node *node, int flags,
 	return 0;
 }
 
-void folder_show(const struct folder *f, struct stat *st)
+void folder_correct(const struct folder *f, struct node *node, const struct stat *st)
 {
+	if (node->told_size == st->st_size && node->told_mtime.tv_sec == st->st_mtim.tv_sec &&
+	    node->told_mtime.tv_nsec == st->st_mtim.tv_nsec)
+		return;
+	node->told_size = -1;
+	(void)fuse_lowlevel_notify_inval_inode(f->mount->session, (uintptr_t)node, -1, 0);
+}
+
+void folder_show(const struct folder *f, struct node *node, struct stat *st)
+{
+	node->told_size = st->st_size;
+	node->told_mtime = st->st_mtim;
 	st->st_uid = f->mount->owner_uid;
 	st->st_gid = f->mount->owner_gid;
 	st->st_mode =
@@ -134,13 +145,14 @@ int folder_entry(struct folder *f, struct node *parent, const char *name, const 
 {
 	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
 		return ENOENT;
+	struct node *node = node_get(f->nodes, parent, name, st);
 	*ret = (struct fuse_entry_param){
-	        .ino = (uintptr_t)node_get(f->nodes, parent, name, st),
+	        .ino = (uintptr_t)node,
 	        .attr = *st,
 	        .attr_timeout = FOLDER_VALID_S,
 	        .entry_timeout = FOLDER_VALID_S,
 	};
-	folder_show(f, &ret->attr);
+	folder_show(f, node, &ret->attr);
 	return 0;
 }
 
@@ -200,23 +212,24 @@ static int node_stat(const struct folder *f, const struct node *node, struct sta
 	return folder_open_node(f, node, O_PATH, &fd, ret);
 }
 
-static void reply_attr(fuse_req_t req, const struct folder *f, struct stat *st)
+static void reply_attr(fuse_req_t req, const struct folder *f, struct node *node, struct stat *st)
 {
-	folder_show(f, st);
+	folder_show(f, node, st);
 	fuse_reply_attr(req, st, FOLDER_VALID_S);
 }
 
 static void getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	const struct folder *f = folder_of(req);
+	struct node *node = folder_node(f, ino);
 	struct stat st;
-	int code = node_stat(f, folder_node(f, ino), &st);
+	int code = node_stat(f, node, &st);
 
 	(void)fi;
 	if (code)
 		fuse_reply_err(req, code);
 	else
-		reply_attr(req, f, &st);
+		reply_attr(req, f, node, &st);
 }
 
 static int set_times(int fd, const struct stat *wanted, int to_set)
@@ -254,7 +267,7 @@ static void setattr(fuse_req_t req, fuse_ino_t ino, struct stat *wanted, int to_
                     struct fuse_file_info *fi)
 {
 	struct folder *f = folder_of(req);
-	const struct node *node = folder_node(f, ino);
+	struct node *node = folder_node(f, ino);
 	autoclose int own_fd = -1;
 	int code = 0, fd = fi ? folder_handle(fi)->fd : -1;
 	struct stat st;
@@ -272,7 +285,7 @@ static void setattr(fuse_req_t req, fuse_ino_t ino, struct stat *wanted, int to_
 	if (code)
 		fuse_reply_err(req, code);
 	else
-		reply_attr(req, f, &st);
+		reply_attr(req, f, node, &st);
 }
 
 static int folder_source_open(struct mount *mount, void **ret_state, struct error *err)

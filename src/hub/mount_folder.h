@@ -48,8 +48,10 @@ int folder_open_node(const struct folder *folder, const struct node *node, int f
 int folder_lookup(struct folder *folder, struct node *parent, const char *name, struct fuse_entry_param *ret);
 int folder_entry(struct folder *folder, struct node *parent, const char *name, const struct stat *st,
 		 struct fuse_entry_param *ret);
-/* As the job sees it: owner, mode. */
-void folder_show(const struct folder *folder, struct stat *st);
+/* What the kernel is about to be told of a node, as the job sees it: owner, mode. */
+void folder_show(const struct folder *folder, struct node *node, struct stat *st);
+/* Let the kernel ask again if the file is not as it was told. */
+void folder_correct(const struct folder *folder, struct node *node, const struct stat *st);
 bool folder_is_hidden(const char *name);
 /* May a file get this name? */
 int folder_check_name(const char *name);

@@ -83,6 +83,7 @@ void folder_open_file(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, code);
 		return;
 	}
+	folder_correct(f, node, &st);
 	fi->keep_cache = folder_is_unchanged(node, &st) && !(fi->flags & O_TRUNC);
 	handle = handle_new(node, take_fd(&fd), fi->flags);
 	fi->fh = (uintptr_t)handle;

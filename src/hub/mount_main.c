@@ -198,6 +198,7 @@ static int run(struct mount *mount, json_t **ret_request, struct error *err)
 		return -1;
 	if (close_sandbox(source, err) < 0 || !(session = open_session(source, state, err)))
 		return -1;
+	mount->session = session;
 	link_send(mount->link_fd, json_pack("{s:s}", "type", "ready"));
 	failed = serve(source, state);
 	if (failed)

@@ -141,7 +141,7 @@ struct node *node_get(struct node_table *table, struct node *parent, const char 
 		node->name = xstrdup(name);
 		node->inode = st->st_ino;
 		node->is_folder = S_ISDIR(st->st_mode);
-		node->size = -1;
+		node->size = node->told_size = -1;
 		parent->children++;
 		table->count++;
 		table_grow(table);

@@ -29,6 +29,8 @@ struct node {
 	struct mount_handle *handles; /* that are open */
 	struct timespec mtime; /* when it was last opened, and its size: whether the kernel's pages are good */
 	int64_t size;
+	struct timespec told_mtime; /* the kernel was told last; size -1: it knows another one since */
+	int64_t told_size;
 };
 
 struct node_table;

@@ -191,7 +191,7 @@ static json_t *bucket_mount(struct database *db, const struct configuration *c,
 	                          (int)json_get_bool(volume, "readOnly", false), "quota_bytes",
 	                          (json_int_t)bucket_limit(db, c, bucket));
 
-	/* Counted after each change; a walk through a million files would delay the job. */
+	/* A hint: to count a million files would delay the job. */
 	json_object_set_new(mount, "used_bytes", json_integer(bucket->size));
 	return mount;
 }

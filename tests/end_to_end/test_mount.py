@@ -165,6 +165,22 @@ def test_the_server_replaces_a_file(volume):
     fails_with(errno.ENOENT, open, volume.point / "f")
 
 
+def test_open_sees_what_others_wrote(mounted):
+    """Whoever opens a file reads what is in it then, also right after having seen it empty."""
+    volume = mounted()
+    other = mounted(folder=volume.folder)
+    for i in range(20):
+        file = volume.point / f"{i}"
+        file.touch()
+        assert (other.point / f"{i}").stat().st_size == 0
+        file.write_text("written")
+        assert (other.point / f"{i}").read_text() == "written"
+        (volume.folder / f"{i}").write_text("on the server")
+        assert (other.point / f"{i}").read_text() == file.read_text() == "on the server"
+        os.truncate(volume.folder / f"{i}", 2)
+        assert (other.point / f"{i}").read_text() == file.read_text() == "on"
+
+
 def test_exchange_and_no_replace(volume):
     libc = ctypes.CDLL(None, use_errno=True)
     at = os.fsencode(volume.point)
@@ -349,8 +365,8 @@ def test_quota_counts_what_is_there(mounted):
     (volume.folder / "d" / "old").write_bytes(b"x" * 600_000)
     limited = mounted(folder=volume.folder, quota_bytes=1_000_000)
     fails_with(errno.EDQUOT, (limited.point / "new").write_bytes, b"x" * 500_000)
-    told = mounted(folder=volume.folder, quota_bytes=1_000_000, used_bytes=0)
-    (told.point / "new").write_bytes(b"x" * 500_000)
+    told = mounted(folder=volume.folder, quota_bytes=1_000_000, used_bytes=0)  # by an old count
+    fails_with(errno.EDQUOT, (told.point / "new").write_bytes, b"x" * 500_000)
 
 
 def test_full_disk(mounted, tmp_path):
