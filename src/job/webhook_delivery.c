@@ -347,7 +347,7 @@ static void sender_free(struct id_entry *entry)
 
 void webhook_delivery_stop(struct webhook_service *service)
 {
-	http_client_free(service->client);
+	webhook_request_stop(service);
 	loop_timer_free(service->flush_timer);
 	for (size_t i = 0; i < service->n_done; i++)
 		webhook_delivery_clear(&service->done[i]);

@@ -41,8 +41,9 @@ struct webhook_service {
 	struct database *db;
 	const struct configuration *configuration;
 	const struct seal_key *key;
-	struct http_client *client; /* made with the first delivery */
-	struct job_service *jobs;   /* NULL: not started yet */
+	struct http_client *client;       /* made with the first delivery */
+	struct job_service *jobs;         /* NULL: not started yet */
+	struct webhook_request *requests; /* under way */
 	char *public_url;
 	int64_t count; /* webhooks there are; -1: to be counted */
 	/* webhook_delivery.c */
@@ -105,6 +106,7 @@ typedef void webhook_request_fn(void *arg, struct webhook_delivery *delivery, bo
 void webhook_request_send(struct webhook_service *service, const struct webhook *webhook,
                           struct webhook_delivery *take_delivery, webhook_request_fn *fn,
                           void *arg);
+void webhook_request_stop(struct webhook_service *service);
 bool webhook_request_allows(const struct sockaddr *address); /* unless private ones are allowed */
 
 /* webhook_ingest.c: is this an event in the Hub's form? */

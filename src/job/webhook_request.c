@@ -22,13 +22,31 @@
 #define LOG_TEXT_MAX ((size_t)256 * 1024)
 #define HEADERS_MAX 8
 
-struct request {
+struct webhook_request {
+	struct webhook_request *next, **at;
 	struct webhook_service *service;
 	struct webhook_delivery delivery;
 	webhook_request_fn *fn;
 	void *arg;
 	int64_t started_us;
 };
+
+static void request_free(struct webhook_request *request)
+{
+	*request->at = request->next;
+	if (request->next)
+		request->next->at = request->at;
+	webhook_delivery_clear(&request->delivery);
+	free(request);
+}
+
+void webhook_request_stop(struct webhook_service *service)
+{
+	http_client_free(service->client);
+	service->client = NULL;
+	while (service->requests)
+		request_free(service->requests);
+}
 
 bool webhook_request_allows(const struct sockaddr *address)
 {
@@ -134,7 +152,7 @@ static char *request_describe_answer(const struct http_client *client, int statu
 static void request_answered(void *arg, int status, const char *body, size_t len,
                              const struct error *err)
 {
-	struct request *request = arg;
+	struct webhook_request *request = arg;
 	struct webhook_delivery *delivery = &request->delivery;
 	bool is_final = status ? request_is_refusal(status) : err->code == E_FORBIDDEN;
 
@@ -154,8 +172,7 @@ static void request_answered(void *arg, int status, const char *body, size_t len
 	else if (status < 200 || status > 299)
 		delivery->error = xasprintf("the receiver answered %d", status);
 	request->fn(request->arg, delivery, is_final);
-	webhook_delivery_clear(delivery);
-	free(request);
+	request_free(request);
 }
 
 /* Job events carry a signature and not the secret, which is the key of it. */
@@ -214,8 +231,8 @@ static void headers_clear(struct headers *headers)
 	free(headers->secret[0]);
 }
 
-static void request_post(struct request *request, const char *url, const struct headers *headers,
-                         const char *body)
+static void request_post(struct webhook_request *request, const char *url,
+                         const struct headers *headers, const char *body)
 {
 	struct webhook_service *service = request->service;
 	const struct configuration *c = service->configuration;
@@ -244,24 +261,28 @@ static void request_post(struct request *request, const char *url, const struct 
 /* What cannot be sent at all is told from a later turn too. */
 static void request_fail(void *arg)
 {
-	struct request *request = arg;
+	struct webhook_request *request = arg;
 
 	request->fn(request->arg, &request->delivery, true);
-	webhook_delivery_clear(&request->delivery);
-	free(request);
+	request_free(request);
 }
 
 void webhook_request_send(struct webhook_service *service, const struct webhook *webhook,
                           struct webhook_delivery *take_delivery, webhook_request_fn *fn, void *arg)
 {
-	struct request *request = xcalloc(1, sizeof(*request));
+	struct webhook_request *request = xcalloc(1, sizeof(*request));
 	autofree char *body = webhook_payload_text(take_delivery->event.payload, webhook->id);
 	struct error err = ERROR_INIT;
 	struct headers headers;
 
-	*request = (struct request){
+	*request = (struct webhook_request){
 	        .service = service, .delivery = *take_delivery, .fn = fn, .arg = arg};
 	*take_delivery = (struct webhook_delivery){0};
+	request->at = &service->requests;
+	request->next = service->requests;
+	if (request->next)
+		request->next->at = &request->next;
+	service->requests = request;
 	free(request->delivery.request);
 	free(request->delivery.response);
 	free(request->delivery.error);
