@@ -7,7 +7,8 @@
  *   {"kind":"repository","type":"model"|"dataset"|"space","source":"ns/name","revision":commit or name,"path","target",
  *    "endpoint":URL of the Hub,"token":"" or hf_…,"fetch":"lazy"|"prefetch"}
  *   {"kind":"mirror","type","source","revision","path","target"}      folder of [hub] mirror
- *   {"kind":"uv-cache","namespace_id","key":64 hex,"target"}         see [uv], container/uv_cache.h
+ *   {"kind":"uv-cache","namespace_id","key":64 hex,"private","target"}
+ *                                                                     see [uv], container/uv_cache.h; private: environments of its own
  *   {"kind":"uv-wheels","target"}                                     folder of [uv] wheels, read-only
  * No host path is in it: the monitor finds folders by name below the state folder or below hub.mirror.
  *

@@ -25,10 +25,11 @@
 #include <sys/wait.h>
 
 #define WAIT_LOOK_MS 20
-#define WAIT_MAX_MS (60 * 60 * 1000LL)
+#define WAIT_MAX_MS (20 * 60 * 1000LL)
 #define START_LOOK_MS 15
 #define START_LOOK_SLOW_MS 100
 #define START_QUICK_MS 5000
+#define START_MAX_MS (10 * 60 * 1000LL)
 #define CHUNK_SIZE (16 * 1024)
 
 struct monitor_uv {
@@ -37,7 +38,7 @@ struct monitor_uv {
 	const char *target, *wheels_target; /* borrowed from the spec; NULL: not wanted */
 	int wheels_fd;
 	int64_t begun_ms;
-	bool is_waiting;
+	bool is_waiting, is_private;
 	char told[64]; /* the builder that we have told of */
 	struct monitor *monitor;
 };
@@ -99,8 +100,10 @@ static void look_for_turn(void *arg)
 		return;
 	}
 	tell_waiting(uv);
-	if (now_ms - uv->begun_ms > WAIT_MAX_MS)
+	if (now_ms - uv->begun_ms > WAIT_MAX_MS && !uv->is_private) {
+		uv->is_private = true;
 		uv_cache_set_private(uv->cache);
+	}
 	poller_timer_set(uv->timer, now_ms + WAIT_LOOK_MS);
 }
 
@@ -117,6 +120,9 @@ static int wait_for_turn(struct monitor *m, const json_t *mount, struct error *e
 		give_up(m->uv, &failed);
 		return 0;
 	}
+	m->uv->is_private = json_get_bool(mount, "private", false);
+	if (m->uv->is_private)
+		uv_cache_set_private(m->uv->cache);
 	m->uv->timer = poller_timer_new(m->poller, look_for_turn, m->uv);
 	m->uv->is_waiting = true;
 	poller_timer_set(m->uv->timer, m->uv->begun_ms);
@@ -251,6 +257,8 @@ static void look_for_program(void *arg)
 		uv_cache_set_started(uv->cache);
 		return;
 	}
+	if (now_ms - uv->begun_ms > START_MAX_MS)
+		uv_cache_let_others_clean(uv->cache);
 	poller_timer_set(uv->timer, now_ms + (is_quick ? START_LOOK_MS : START_LOOK_SLOW_MS));
 }
 

@@ -252,6 +252,11 @@ void uv_cache_set_started(struct uv_cache *cache)
 	(void)uv_cache_lock(cache->lock_fd, UV_LOCK_START, F_UNLCK);
 }
 
+void uv_cache_let_others_clean(struct uv_cache *cache)
+{
+	(void)uv_cache_lock(cache->lock_fd, UV_LOCK_START, F_UNLCK);
+}
+
 void uv_cache_end(struct uv_cache *cache)
 {
 	bool is_private = strchr(cache->key, '.') != NULL;

@@ -68,6 +68,8 @@ int uv_cache_mount(struct uv_cache *cache, const struct uv_cache_view *view, str
 
 /* uv has started the program: the environment is complete, if we built it. */
 void uv_cache_set_started(struct uv_cache *cache);
+/* It takes unusually long until uv starts the program: others may remove old packages meanwhile. */
+void uv_cache_let_others_clean(struct uv_cache *cache);
 /* The job is over. What was begun and not finished is removed. */
 void uv_cache_end(struct uv_cache *cache);
 /* After a build: flush it, remove what builders left behind, and the least recently used until all

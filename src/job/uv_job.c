@@ -45,7 +45,8 @@ static bool is_by_words(const json_t *body)
 {
 	const char *program = uv_script_word(body, 0);
 
-	return program && strcmp(base_name(program), "uv") == 0;
+	return program &&
+	       (strcmp(base_name(program), "uv") == 0 || strcmp(base_name(program), "uvx") == 0);
 }
 
 bool uv_job_is(const json_t *body)
@@ -173,13 +174,27 @@ static void add_script(const struct uv_job_input *in, struct digest *digest, con
 		add_file(digest, lock_fd, false);
 }
 
+/* An option's file, such as that of --with-requirements. */
+static void add_option_file(const struct uv_job_input *in, struct digest *digest, const char *path)
+{
+	const char *rest;
+	const json_t *volume = path[0] == '/' ? find_volume(in->body, path, &rest) : NULL;
+	autoclose int fd = volume ? open_in_bucket(in->configuration, volume, rest) : -1;
+
+	if (fd >= 0)
+		add_file(digest, fd, false);
+}
+
 static void add_words(const struct uv_job_input *in, struct digest *digest)
 {
 	size_t target = uv_script_target(in->body);
 	const char *word;
 
-	for (size_t i = 0; i <= target && (word = uv_script_word(in->body, i)); i++)
+	for (size_t i = 0; i <= target && (word = uv_script_word(in->body, i)); i++) {
 		add_text(digest, word);
+		if (i < target)
+			add_option_file(in, digest, word);
+	}
 	word = uv_script_word(in->body, target);
 	if (word)
 		add_script(in, digest, word);
@@ -227,6 +242,11 @@ static void make_key(const struct uv_job_input *in, char ret[DIGEST_SIZE])
 	digest_free(digest);
 }
 
+static bool is_shared(const json_t *body)
+{
+	return !is_by_words(body) || uv_script_is_repeatable(body);
+}
+
 void uv_job_add_mounts(const struct uv_job_input *in, json_t *mounts)
 {
 	char key[DIGEST_SIZE];
@@ -236,9 +256,10 @@ void uv_job_add_mounts(const struct uv_job_input *in, json_t *mounts)
 	if (has_cache(in)) {
 		make_key(in, key);
 		json_array_append_new(mounts,
-		                      json_pack("{s:s, s:s, s:s, s:s}", "kind", VOLUME_UV_CACHE,
-		                                "namespace_id", in->namespace_id, "key",
-		                                digest_hex(key), "target", VOLUME_UV_TARGET));
+		                      json_pack("{s:s, s:s, s:s, s:b, s:s}", "kind",
+		                                VOLUME_UV_CACHE, "namespace_id", in->namespace_id,
+		                                "key", digest_hex(key), "private",
+		                                !is_shared(in->body), "target", VOLUME_UV_TARGET));
 	}
 	if (has_text(in->configuration->uv_wheels))
 		json_array_append_new(mounts, json_pack("{s:s, s:s}", "kind", VOLUME_UV_WHEELS,

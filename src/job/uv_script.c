@@ -87,12 +87,37 @@ static size_t skip_options(const json_t *body, size_t i)
 	return i;
 }
 
-size_t uv_script_target(const json_t *body)
+static bool is_run(const json_t *body, size_t *ret_index)
 {
 	size_t i = skip_options(body, 1);
 	const char *word = uv_script_word(body, i);
 
-	return word && strcmp(word, "run") == 0 ? skip_options(body, i + 1) : i;
+	*ret_index = i;
+	return word && strcmp(word, "run") == 0;
+}
+
+size_t uv_script_target(const json_t *body)
+{
+	size_t i;
+
+	return is_run(body, &i) ? skip_options(body, i + 1) : i;
+}
+
+bool uv_script_is_repeatable(const json_t *body)
+{
+	static const char *const changing[] = {"--upgrade", "--reinstall", "--refresh", "-U", "-P"};
+	size_t i, end = uv_script_target(body);
+
+	if (!is_run(body, &i))
+		return false;
+	for (; i < end; i++) {
+		const char *word = uv_script_word(body, i);
+		for (size_t k = 0; word && k < sizeof(changing) / sizeof(changing[0]); k++) {
+			if (strncmp(word, changing[k], strlen(changing[k])) == 0)
+				return false;
+		}
+	}
+	return true;
 }
 
 bool uv_script_has_own_cache(const json_t *body)

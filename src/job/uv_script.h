@@ -13,6 +13,8 @@
 const char *uv_script_word(const json_t *body, size_t index);
 /* Index of the script or program that `uv run` is to run; the number of words if there is none. */
 size_t uv_script_target(const json_t *body);
+/* `uv run`, and none of the options that change an environment that is there (--upgrade, --reinstall, --refresh). */
+bool uv_script_is_repeatable(const json_t *body);
 /* A word that turns the cache off or names another. */
 bool uv_script_has_own_cache(const json_t *body);
 /* The inline metadata of a script (PEP 723), comment signs included; nothing is appended if it has none. */
