@@ -33,6 +33,8 @@ struct api {
 	/* owned by api/, made by api_init() */
 	struct api_metrics *metrics;
 	struct upstream *upstream; /* NULL unless auth.upstream_url is set */
+	struct mirror *mirror;	   /* NULL until hub.mirror is asked for */
+	int n_proxied;		   /* requests that the Hub is answering */
 };
 
 /* The route table and the hooks for http_server_options; context is the struct api. Rights are

@@ -101,6 +101,11 @@ void xet_reconstruct_v2(struct http_request *request, void *context);
 void xet_get_data(struct http_request *request, void *context);
 void xet_telemetry(struct http_request *request, void *context);
 
+/* hub.c */
+void hub_serve(struct http_request *request, void *context);
+void hub_write(struct http_request *request, void *context);
+void hub_create_repository(struct http_request *request, void *context);
+
 /* not_built.c */
 void not_built_expose(struct http_request *request, void *context);
 void not_built_billing(struct http_request *request, void *context);

@@ -13,6 +13,7 @@
 #define KIB ((int64_t)1024)
 #define JOB_BODY_MAX (4 * 1024 * KIB) /* hub-jobs-api, section 11, row 39 */
 #define SMALL_BODY_MAX (64 * KIB)
+#define HUB_BODY_MAX (16 * 1024 * KIB)
 #define BATCH_BODY_MAX (16 * 1024 * KIB)
 #define EVENT_BODY_MAX (1024 * KIB)
 
@@ -312,12 +313,60 @@ static const struct http_route routes[] = {
 	/* Families of the Hub that this version does not have */
 	ROW("GET", "/api/settings/billing/usage/jobs", not_built_billing, 0,
 		RIGHT_USER, "not built yet", "Usage and cost of jobs", .status = "501"),
-	ROW("POST", "/api/repos/create", not_built_repositories, JOB_BODY_MAX,
+	ROW("POST", "/api/repos/create", hub_create_repository, JOB_BODY_MAX,
 		RIGHT_USER, "not built yet", "Repositories are not part of Hearth", .status = "404"),
 	ROW("POST", "/oauth/device", not_built_device_login, SMALL_BODY_MAX,
 		RIGHT_ANONYMOUS, "not built yet", "Browser login", .status = "404"),
 	ROW("POST", "/oauth/token", not_built_device_login, SMALL_BODY_MAX,
 		RIGHT_ANONYMOUS, "not built yet", "Browser login", .status = "404"),
+
+	/* Repositories of a Hub: of the mirror folder, or passed on */
+	ROW("GET", "/api/models", hub_serve, 0,
+		RIGHT_USER, "repositories", "List models of the Hub"),
+	ROW("GET", "/api/models/{rest...}", hub_serve, 0,
+		RIGHT_USER, "repositories", "Information, trees and more about models, from the mirror folder or the Hub"),
+	ROW("POST", "/api/models/{rest...}", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "paths-info; changes are passed on to the Hub for its users"),
+	ROW("PUT", "/api/models/{rest...}", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "Passed on to the Hub for its users"),
+	ROW("DELETE", "/api/models/{rest...}", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "Passed on to the Hub for its users"),
+	ROW("GET", "/api/datasets", hub_serve, 0,
+		RIGHT_USER, "repositories", "List datasets of the Hub"),
+	ROW("GET", "/api/datasets/{rest...}", hub_serve, 0,
+		RIGHT_USER, "repositories", "Information, trees and more about datasets, from the mirror folder or the Hub"),
+	ROW("POST", "/api/datasets/{rest...}", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "paths-info; changes are passed on to the Hub for its users"),
+	ROW("PUT", "/api/datasets/{rest...}", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "Passed on to the Hub for its users"),
+	ROW("DELETE", "/api/datasets/{rest...}", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "Passed on to the Hub for its users"),
+	ROW("GET", "/api/spaces", hub_serve, 0,
+		RIGHT_USER, "repositories", "List Spaces of the Hub"),
+	ROW("GET", "/api/spaces/{rest...}", hub_serve, 0,
+		RIGHT_USER, "repositories", "Information, trees and more about Spaces, from the mirror folder or the Hub"),
+	ROW("POST", "/api/spaces/{rest...}", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "paths-info; changes are passed on to the Hub for its users"),
+	ROW("PUT", "/api/spaces/{rest...}", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "Passed on to the Hub for its users"),
+	ROW("DELETE", "/api/spaces/{rest...}", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "Passed on to the Hub for its users"),
+	ROW("GET", "/api/resolve-cache/{rest...}", hub_serve, 0,
+		RIGHT_USER, "repositories", "Where the Hub sends clients for small files"),
+	ROW("GET", "/{ns}/{name}/resolve/{revision}/{path...}", hub_serve, 0,
+		RIGHT_USER, "repositories", "A file of a model: its bytes, or a redirect to the Hub's storage"),
+	ROW("GET", "/datasets/{ns}/{name}/resolve/{revision}/{path...}", hub_serve, 0,
+		RIGHT_USER, "repositories", "A file of a dataset: its bytes, or a redirect to the Hub's storage"),
+	ROW("GET", "/spaces/{ns}/{name}/resolve/{revision}/{path...}", hub_serve, 0,
+		RIGHT_USER, "repositories", "A file of a Space: its bytes, or a redirect to the Hub's storage"),
+	ROW("GET", "/{name}/resolve/{revision}/{path...}", hub_serve, 0,
+		RIGHT_USER, "repositories", "A file of an old model without namespace"),
+	ROW("POST", "/{ns}/{repo}/info/lfs/objects/batch", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "Uploads of Git LFS, passed on to the Hub for its users"),
+	ROW("POST", "/datasets/{ns}/{repo}/info/lfs/objects/batch", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "Uploads of Git LFS, passed on to the Hub for its users"),
+	ROW("POST", "/spaces/{ns}/{repo}/info/lfs/objects/batch", hub_write, HUB_BODY_MAX,
+		RIGHT_USER, "repositories", "Uploads of Git LFS, passed on to the Hub for its users"),
 
 	/* For operators and people */
 	ROW("GET", "/healthz", monitoring_health, 0,

@@ -140,7 +140,11 @@ static int close_sandbox(const struct mount_source *source, struct error *err)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail_errno(err, E_INTERNAL, errno, "cannot give up privileges");
+#ifdef __SANITIZE_ADDRESS__ /* its search for leaks needs a process */
+	return 0;
+#else
 	return source->needs_network ? 0 : sandbox_filter_install(err);
+#endif
 }
 
 static struct fuse_session *open_session(const struct mount_source *source, void *state,

@@ -271,6 +271,7 @@ static void on_open(fuse_req_t request, fuse_ino_t number, struct fuse_file_info
 	reader = xcalloc(1, sizeof(*reader));
 	reader->file = repository_file_get(request_repository(request), (uint32_t)number);
 	info->fh = (uint64_t)(uintptr_t)reader;
+	reader->generation = reader->file->generation;
 	info->keep_cache = !reader->file->is_stale;
 	fuse_reply_open(request, info);
 }

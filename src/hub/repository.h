@@ -42,7 +42,8 @@ struct repository {
 	int64_t progress_ms; /* when the Hub last sent anything */
 	struct listing *listings;
 	struct repository_file *files[FILE_BUCKETS];
-	size_t buffered; /* bytes of blocks that are not complete */
+	size_t buffered;       /* bytes of blocks that are not complete */
+	int64_t dead_until_ms; /* the Hub was silent for too long: reads fail at once until then */
 };
 
 /* Work on everything; true: `fd` is readable. Waits at most until something is due. */
@@ -67,6 +68,7 @@ void repository_list_end(struct repository *repository);
 /* Files. */
 struct file_reader { /* an open file of the job */
 	struct repository_file *file;
+	unsigned generation; /* of the file when it was opened */
 	int64_t position; /* behind the last read */
 	uint32_t window;  /* blocks to have ahead; 0: reads are not in order */
 	uint32_t ahead;	  /* blocks before this are asked for */
@@ -107,6 +109,7 @@ struct repository_file {
 	bool has_news; /* a block came or failed: look at the reads */
 	bool is_fetched; /* something of it was fetched by us: the mark of being verified is gone */
 	bool is_stale;	/* the kernel's pages of it may be wrong */
+	unsigned generation; /* counts wrong contents: who has read some gets no more */
 	bool has_failed;	/* reads failed since it was opened */
 	char *url;	/* where redirects led to; NULL: ask the Hub */
 	int hops, failures;

@@ -22,6 +22,7 @@
 #define READ_MAX (2 * BLOCK_BYTES)
 #define TICK_MS 100
 #define ELSEWHERE_MS 10
+#define DEAD_MS 3000
 
 size_t repository_file_block_size(const struct repository_file *file, uint32_t index)
 {
@@ -225,6 +226,10 @@ bool repository_file_read(struct file_reader *reader, fuse_req_t request, int64_
 		fuse_reply_buf(request, NULL, 0);
 		return true;
 	}
+	if (reader->generation != file->generation) {
+		fuse_reply_err(request, EIO);
+		return true;
+	}
 	if (size > READ_MAX - BLOCK_BYTES)
 		size = READ_MAX - BLOCK_BYTES;
 	if ((int64_t)size > file->size - offset)
@@ -237,6 +242,9 @@ bool repository_file_read(struct file_reader *reader, fuse_req_t request, int64_
 		is_there = false;
 	if (is_there) {
 		read_answer(file, request, offset, size);
+	} else if (clock_monotonic_ms() < file->repository->dead_until_ms) {
+		fuse_reply_err(request, EIO);
+		return true;
 	} else {
 		read = xcalloc(1, sizeof(*read));
 		*read = (struct file_read){.next = file->reads,
@@ -384,6 +392,7 @@ static int64_t file_tick(struct repository_file *file, int64_t now)
 		log_warning("%s %s: the Hub sent nothing for %lld s; reads fail",
 		            file->repository->about.type, file->repository->about.source,
 		            (long long)file->repository->timeout_ms / 1000);
+		file->repository->dead_until_ms = now + DEAD_MS;
 		repository_file_fail(file, EIO);
 		return INT64_MAX;
 	}

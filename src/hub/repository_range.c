@@ -99,6 +99,7 @@ static void range_note_progress(struct range *range, size_t len)
 	if (range->received < PROGRESS_MIN)
 		return;
 	file->repository->progress_ms = now;
+	file->repository->dead_until_ms = 0;
 	file->failures = 0;
 	for (uint32_t index = range->cursor; index < range->end; index++) {
 		struct pending *pending = repository_file_pending(file, index);

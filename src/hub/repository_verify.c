@@ -72,6 +72,7 @@ static void verify_refuse(struct repository_file *file)
 	for (uint32_t i = 0; i < file->n_blocks; i++)
 		block_cache_drop(repository->cache, &file->key, i);
 	file->is_stale = true;
+	file->generation++;
 	file->is_fetched = true;
 	repository_verify_begin(file);
 }
