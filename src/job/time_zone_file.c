@@ -13,6 +13,7 @@
 #define TIMES_MAX 20000
 #define TYPES_MAX 256
 #define OFFSET_MAX_S (26 * 3600)
+#define TIME_MAX_S (INT64_C(1) << 40) /* farther away than all that matters */
 #define RULE_MAX 128
 
 struct tzif_header {
@@ -98,13 +99,13 @@ static int tzif_read_block(const unsigned char *block, const struct tzif_header 
 		if (tzif_read_offset(types, header, kinds[i], &offset, err) < 0)
 			return -1;
 		/* Some files begin with the big bang. */
-		if (at_s > -(INT64_C(1) << 40) && at_s < (INT64_C(1) << 40))
+		if (at_s > -TIME_MAX_S && at_s < TIME_MAX_S)
 			time_zone_add(zone, at_s, offset);
 		else if (at_s < 0)
 			zone->first_offset_s = offset;
 		last = at_s;
 	}
-	*ret_last = last;
+	*ret_last = last < TIME_MAX_S ? last : TIME_MAX_S;
 	return 0;
 }
 
