@@ -425,8 +425,6 @@ def test_admin_members(fake):
 # Everything else
 
 @pytest.mark.parametrize("method, path, word", [
-    ("POST", "/api/scheduled-jobs/alice", "Schedules"), ("GET", "/api/scheduled-jobs/alice", "Schedules"),
-    ("DELETE", f"/api/scheduled-jobs/alice/{NOBODY}", "Schedules"),
     ("GET", "/api/settings/billing/usage/jobs", "billing"),
 ])
 def test_families_that_are_not_built(fake, method, path, word):

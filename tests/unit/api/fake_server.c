@@ -102,6 +102,15 @@ static void start_jobs(struct fixture *f)
 	events = job_service_backend_events(f->api.jobs);
 	job_service_start(f->api.jobs, backend_fake_new(f->loop, f->attempts_fd, &events));
 	webhook_service_start(f->api.webhooks, f->api.jobs);
+	f->api.schedules = schedule_service_new(&(struct schedule_service_options){
+	        .loop = f->loop,
+	        .db = f->api.db,
+	        .configuration = f->configuration,
+	        .key = f->key,
+	        .jobs = f->api.jobs,
+	        .webhooks = f->api.webhooks,
+	});
+	schedule_service_start(f->api.schedules);
 }
 
 static void start_buckets(struct fixture *f, const char *state)
