@@ -25,6 +25,8 @@ struct batch {
 	bucket_batch_fn *fn;
 	void *arg;
 	char *caused_by_job;
+	json_t *operations; /* of the caller */
+	size_t next;
 	json_t *types;   /* content types by path */
 	json_t *failed;  /* for the caller */
 	json_t *changed; /* paths, for webhooks */
@@ -56,6 +58,7 @@ static void batch_finish(struct batch *batch, const struct error *err)
 	batch->fn(batch->arg, batch->processed, batch->succeeded, batch->failed, err);
 	if (batch->answer)
 		file_answer_free(batch->answer);
+	json_decref(batch->operations);
 	json_decref(batch->types);
 	json_decref(batch->failed);
 	json_decref(batch->changed);
@@ -163,8 +166,16 @@ static bool batch_find_registered(struct batch *batch, const char *hash, json_t 
 	return true;
 }
 
+/* A copy of a file that is untouched since it was hashed need not be hashed again. */
+static json_t *source_facts(const struct bucket_file *file)
+{
+	return json_pack("{s:I,s:I,s:I,s:I}", "size", (json_int_t)file->size, "mtime_ns",
+	                 (json_int_t)file->mtime_ns, "ctime_ns", (json_int_t)file->ctime_ns,
+	                 "inode", (json_int_t)file->inode);
+}
+
 static void batch_set_source(struct batch *batch, json_t *add, const char *bucket_id,
-                             const char *path, int64_t size)
+                             const struct bucket_file *file)
 {
 	struct bucket source;
 	autofree char *folder = NULL;
@@ -173,21 +184,21 @@ static void batch_set_source(struct batch *batch, json_t *add, const char *bucke
 		return;
 	folder = bucket_folder_path(batch->service, &source);
 	json_object_set_new(add, "from", json_string(folder));
-	json_object_set_new(add, "from_path", json_string(path));
-	json_object_set_new(add, "size", json_integer(size));
-	batch->bytes_wanted += size;
+	json_object_set_new(add, "from_path", json_string(file->path));
+	json_object_set_new(add, "size", json_integer(file->size));
+	json_object_set_new(add, "source", source_facts(file));
+	batch->bytes_wanted += file->size;
 }
 
 static bool batch_find_in_buckets(struct batch *batch, const char *hash, json_t *add)
 {
-	autofree char *path = NULL;
+	struct bucket_file file;
 	char id[ID_SIZE];
-	int64_t size;
 
 	if (!bucket_files_find_in_namespace(batch->service->db, batch->bucket.namespace_id, hash,
-	                                    id, &path, &size))
+	                                    id, &file))
 		return false;
-	batch_set_source(batch, add, id, path, size);
+	batch_set_source(batch, add, id, &file);
 	return true;
 }
 
@@ -201,7 +212,7 @@ static bool batch_take_source(void *arg, const struct bucket_file *file)
 {
 	struct source_search *search = arg;
 
-	batch_set_source(search->batch, search->add, search->bucket_id, file->path, file->size);
+	batch_set_source(search->batch, search->add, search->bucket_id, file);
 	return false;
 }
 
@@ -334,17 +345,23 @@ static struct batch *batch_new(struct bucket_service *service, const struct buck
 	return batch;
 }
 
+static void batch_prepare_some(void *arg)
+{
+	struct batch *batch = arg;
+	size_t count = json_array_size(batch->operations), n = 0;
+
+	for (; batch->next < count && n < BUCKET_LINES_PER_TURN; batch->next++, n++)
+		batch_prepare(batch, json_array_get(batch->operations, batch->next));
+	loop_defer(batch->service->loop, batch->next < count ? batch_prepare_some : batch_run,
+	           batch);
+}
+
 void bucket_batch(struct bucket_service *service, const struct bucket *bucket,
                   const json_t *operations, const char *caused_by_job, bucket_batch_fn *fn,
                   void *arg)
 {
 	struct batch *batch = batch_new(service, bucket, caused_by_job, fn, arg);
-	const json_t *operation;
-	size_t i;
 
-	json_array_foreach(operations, i, operation)
-	{
-		batch_prepare(batch, operation);
-	}
-	loop_defer(service->loop, batch_run, batch);
+	batch->operations = json_incref((json_t *)(uintptr_t)operations);
+	loop_defer(service->loop, batch_prepare_some, batch);
 }

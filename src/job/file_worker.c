@@ -101,8 +101,14 @@ static void explain_end(const struct file_task *task, int status, struct error *
 	autojson json_t *line = file_answer_last_line(task->answer_fd);
 	const char *text = json_get_text(line, "error", NULL);
 
+	enum error_code code = error_code_by_name(json_get_text(line, "code", ""));
+
+	/* The disk is full: a client that is told to try again does so for minutes (xet-cas 2.6).
+	 */
+	if (code == E_UNAVAILABLE)
+		code = E_TOO_LARGE;
 	if (WIFEXITED(status) && text)
-		fail(err, error_code_by_name(json_get_text(line, "code", "")), "%s", text);
+		fail(err, code, "%s", text);
 	else if (WIFSIGNALED(status))
 		fail(err, E_INTERNAL, "hearth-files (%s) was ended by signal %d (%s)",
 		     task->operation, WTERMSIG(status), strsignal(WTERMSIG(status)));

@@ -17,7 +17,8 @@ struct file_answer; /* lines of JSON */
 struct file_worker *file_worker_new(struct loop *loop, const char *program, const char *tmp_dir);
 void file_worker_free(struct file_worker *worker);
 
-/* Called once, in a later turn: `answer` NULL: it failed, `err` says why (the program's own code and sentence). */
+/* Called once, in a later turn: `answer` NULL: it failed, `err` says why (the program's own sentence and code, but
+ * E_TOO_LARGE for a full disk). */
 typedef void file_worker_fn(void *arg, struct file_answer *answer, const struct error *err);
 /* Urgent work overtakes what is not urgent (hashing after a job). `body_fd` -1: none; it is duplicated. */
 void file_worker_run(struct file_worker *worker, const char *operation, json_t *take_request, int body_fd, bool is_urgent,

@@ -40,9 +40,12 @@ static int spool(struct http_request *request, const char *data, size_t len, str
 		request->spooled_bytes += (int64_t)len;
 		server->spools_bytes += (int64_t)len;
 	}
-	if (file_write_all(request->body_fd, data, len, &cause) < 0)
-		return fail(err, E_UNAVAILABLE, "the upload cannot be stored: %s", cause.text);
-	return 0;
+	if (file_write_all(request->body_fd, data, len, &cause) == 0)
+		return 0;
+	/* Not "unavailable", which a client tries again for minutes. */
+	if (cause.code == E_UNAVAILABLE)
+		return fail(err, E_TOO_LARGE, "the disk of this server is full");
+	return fail(err, E_UNAVAILABLE, "the upload cannot be stored: %s", cause.text);
 }
 
 int http_body_take(struct http_request *request, const char *data, size_t len, struct error *err)

@@ -118,13 +118,25 @@ static enum MHD_Result refuse_midway(struct http_request *request)
 	return MHD_NO;
 }
 
+/* What http_head.c reads although it is refused: uploads up to their limit. */
+static bool is_upload(const struct http_request *request)
+{
+	const struct http_route *route = request->match.route;
+
+	return route && route->spool && route->max_body > 0;
+}
+
 static enum MHD_Result take_piece(struct http_request *request, const char *data, size_t len)
 {
 	if (request->refusal.code != E_NONE)
+		request->body_bytes += (int64_t)len;
+	else if (http_body_take(request, data, len, &request->refusal) < 0 && !is_upload(request))
+		return refuse_midway(request);
+	if (request->refusal.code == E_NONE || !is_upload(request))
 		return MHD_YES;
-	if (http_body_take(request, data, len, &request->refusal) == 0)
-		return MHD_YES;
-	return refuse_midway(request);
+	http_body_clear(request);
+	return request->body_bytes > request->match.route->max_body ? refuse_midway(request)
+	                                                            : MHD_YES;
 }
 
 static enum MHD_Result wait_for_answer(struct http_request *request)

@@ -36,20 +36,27 @@ static void file_read_row(sqlite3_stmt *stmt, struct bucket_file *ret)
 	ret->uploaded_ms = sqlite3_column_int64(stmt, 7);
 }
 
+static void file_hold_strings(struct bucket_file *file)
+{
+	static char *held_path, *held_type;
+	char *path = xstrdup(file->path), *type = xstrdup(file->content_type);
+
+	free(held_path);
+	free(held_type);
+	file->path = held_path = path;
+	file->content_type = held_type = type;
+}
+
 bool bucket_files_find(struct database *db, const char *bucket_id, const char *path,
                        struct bucket_file *ret)
 {
-	static char *held_path, *held_type;
 	sqlite3_stmt *stmt = statement_read(db, FILE_SELECT "WHERE bucket = ? AND path = ?", "it",
 	                                    bucket_seq(db, bucket_id), path);
 	bool found = statement_next(db, stmt);
 
 	if (found) {
 		file_read_row(stmt, ret);
-		free(held_path);
-		free(held_type);
-		ret->path = held_path = xstrdup(ret->path);
-		ret->content_type = held_type = xstrdup(ret->content_type);
+		file_hold_strings(ret);
 	}
 	statement_end(db, stmt);
 	return found;
@@ -72,19 +79,20 @@ void bucket_files_each_with_hash(struct database *db, const char *bucket_id, con
 }
 
 bool bucket_files_find_in_namespace(struct database *db, const char *namespace_id, const char *hash,
-                                    char ret_bucket_id[ID_SIZE], char **ret_path, int64_t *ret_size)
+                                    char ret_bucket_id[ID_SIZE], struct bucket_file *ret)
 {
 	sqlite3_stmt *stmt = statement_read(
 	        db,
-	        "SELECT b.id, f.path, f.size FROM bucket_files f JOIN buckets b ON b.seq = f.bucket"
+	        "SELECT f.path, f.size, f.mtime_ns, f.ctime_ns, f.inode, f.hash, f.content_type,"
+	        " f.uploaded_ms, b.id FROM bucket_files f JOIN buckets b ON b.seq = f.bucket"
 	        " JOIN accounts a ON a.seq = b.namespace WHERE f.hash = ? AND a.id = ? LIMIT 1",
 	        "tt", hash, namespace_id);
 	bool found = statement_next(db, stmt);
 
 	if (found) {
-		statement_column_id(stmt, 0, ret_bucket_id);
-		*ret_path = statement_column_copy(stmt, 1);
-		*ret_size = sqlite3_column_int64(stmt, 2);
+		file_read_row(stmt, ret);
+		file_hold_strings(ret);
+		statement_column_id(stmt, 8, ret_bucket_id);
 	}
 	statement_end(db, stmt);
 	return found;

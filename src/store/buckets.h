@@ -61,9 +61,9 @@ bool bucket_files_find(struct database *db, const char *bucket_id, const char *p
 /* Some file of the bucket with this content; the caller checks that it is still so. */
 void bucket_files_each_with_hash(struct database *db, const char *bucket_id, const char *hash,
 				 bool (*fn)(void *, const struct bucket_file *), void *arg);
-/* The same in any bucket of a namespace. *ret_path is yours to free. */
+/* The same in any bucket of a namespace; strings as in bucket_files_find(). */
 bool bucket_files_find_in_namespace(struct database *db, const char *namespace_id, const char *hash,
-				    char ret_bucket_id[ID_SIZE], char **ret_path, int64_t *ret_size);
+				    char ret_bucket_id[ID_SIZE], struct bucket_file *ret);
 void bucket_files_remove(struct database *db, const char *bucket_id, const char *path); /* and below "path/" */
 
 /* Chunk tables of files (hub/file_work.h), by hash, whoever has them; NULL when it is in a file. */
