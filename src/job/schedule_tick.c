@@ -212,6 +212,14 @@ static void tick_decide(struct schedule *schedule, const struct backlog *backlog
 		tick_notice_missed(schedule, missed, backlog->first, backlog->last);
 }
 
+/* At one tick of TRIM_EVERY: by a hash, since ticks often have the same remainder by any number. */
+static bool tick_is_time_to_trim(const struct schedule *schedule, int64_t due_ms)
+{
+	uint64_t mixed = ((uint64_t)due_ms / 1000 + (uint64_t)schedule->seq) * 0x9e3779b97f4a7c15u;
+
+	return (mixed >> 32) % TRIM_EVERY == 0;
+}
+
 void schedule_tick(struct schedule *schedule, int64_t now_ms)
 {
 	struct schedule_service *service = schedule->service;
@@ -223,7 +231,7 @@ void schedule_tick(struct schedule *schedule, int64_t now_ms)
 		return; /* the job could not be started, and will not be */
 	schedules_set_considered(service->db, schedule->seq, schedule->considered_ms,
 	                         schedule->failures);
-	if (backlog.last / 1000 % TRIM_EVERY == schedule->seq % TRIM_EVERY)
+	if (tick_is_time_to_trim(schedule, backlog.last))
 		ticks_trim(service->db, schedule->seq,
 		           now_ms - service->configuration->schedule_history_s * 1000);
 	if (schedule->next_ms == SCHEDULE_NEVER)
