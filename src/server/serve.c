@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "job/volumes.h"
 #include "server/first_start.h"
 #include "server/notify.h"
 #include "server/programs.h"
@@ -142,7 +143,7 @@ static void wire_services(struct serve *s)
 	        .attempts_fd = s->attempts_fd,
 	        .spawner_fd = s->link_fd,
 	});
-	if (c->upstream_url && c->upstream_url[0]) /* what nobody uses costs memory too */
+	if (job_volumes_endpoint(c)) /* what nobody uses costs memory too */
 		s->client = http_client_new(s->loop);
 	s->webhooks = webhook_service_new(&(struct webhook_service_options){
 	        .loop = s->loop,
