@@ -313,7 +313,7 @@ static int folder_source_close(void *state, struct error *err)
 		fail_errno(err, E_INTERNAL, errno,
 		           "What the job wrote to %s could not be put on disk",
 		           json_get_text(f->mount->request, "target", ""));
-	node_table_free(f->nodes);
+	node_table_free(f->nodes, handle_free);
 	free(f->full_text);
 	free(f->quota_text);
 	free(f);

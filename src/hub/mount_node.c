@@ -79,7 +79,13 @@ struct node_table *node_table_new(uint64_t root_inode)
 	return table;
 }
 
-void node_table_free(struct node_table *table)
+static void close_handles(const struct node *node, void (*close)(struct mount_handle *handle))
+{
+	while (node->handles)
+		close(node->handles);
+}
+
+void node_table_free(struct node_table *table, void (*close)(struct mount_handle *handle))
 {
 	if (!table)
 		return;
@@ -87,10 +93,12 @@ void node_table_free(struct node_table *table)
 		while (table->slots[i]) {
 			struct node *node = table->slots[i];
 			table->slots[i] = node->next;
+			close_handles(node, close);
 			free(node->name);
 			free(node);
 		}
 	}
+	close_handles(&table->root, close);
 	free(table->slots);
 	free(table);
 }

@@ -36,7 +36,7 @@ struct node {
 struct node_table;
 
 struct node_table *node_table_new(uint64_t root_inode);
-void node_table_free(struct node_table *table);
+void node_table_free(struct node_table *table, void (*close)(struct mount_handle *handle)); /* what is still open */
 struct node *node_root(struct node_table *table);
 
 /* The node of a name, with one more lookup; what was known under the name with another inode loses it. */
