@@ -114,6 +114,26 @@ static void write_jobs(struct buffer *out, const struct api *api)
 	             api->configuration->memory_bytes);
 }
 
+static void write_schedules(struct buffer *out, const struct api *api)
+{
+	static const char ticks[] = "hearth_schedule_ticks_total";
+	struct schedule_counts counts;
+
+	if (!api->schedules)
+		return;
+	schedule_service_counts(api->schedules, &counts);
+	write_number(out, "hearth_schedules", "gauge", "Schedules.", counts.schedules);
+	write_number(out, "hearth_schedules_active", "gauge", "Schedules with a next time.",
+	             counts.active);
+	write_help(out, ticks, "counter", "Ticks decided since the start, by outcome.");
+	(void)buffer_printf(out,
+	                    "%s{outcome=\"ran\"} %" PRId64 "\n%s{outcome=\"skipped\"} %" PRId64
+	                    "\n%s{outcome=\"missed\"} %" PRId64 "\n%s{outcome=\"failed\"} %" PRId64
+	                    "\n",
+	                    ticks, counts.ran_total, ticks, counts.skipped_total, ticks,
+	                    counts.missed_total, ticks, counts.failed_total);
+}
+
 void monitoring_metrics(struct http_request *request, void *context)
 {
 	const struct api *api = context;
@@ -121,6 +141,7 @@ void monitoring_metrics(struct http_request *request, void *context)
 
 	write_requests(&out, api->metrics);
 	write_jobs(&out, api);
+	write_schedules(&out, api);
 	if (api->server)
 		write_number(&out, "hearth_http_connections", "gauge", "Open connections.",
 		             http_server_connection_count(api->server));

@@ -6,7 +6,7 @@
  */
 #include "job/schedule_private.h"
 
-#include "base/log.h"
+#include "base/clock.h"
 #include "job/webhook_service.h"
 
 #include <stdio.h>
@@ -87,13 +87,15 @@ static void tick_notice_missed(struct schedule *schedule, int64_t count, int64_t
 {
 	struct schedule_service *service = schedule->service;
 	autoschedule struct schedule_record record = {0};
+	char from[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE];
 	json_t *extra;
 
 	if (!service->webhooks || !schedules_find(service->db, schedule->entry.id, &record))
 		return;
-	extra = json_pack("{s:s, s:s, s:I, s:I, s:I}", "scheduleId", record.id, "schedule",
-	                  record.expression, "count", (json_int_t)count, "from",
-	                  (json_int_t)from_ms, "until", (json_int_t)until_ms);
+	extra = json_pack("{s:{s:s, s:s, s:O}, s:{s:I, s:s, s:s}}", "schedule", "id", record.id,
+	                  "schedule", record.expression, "labels", record.labels, "missed", "count",
+	                  (json_int_t)count, "from", clock_format_iso(from_ms, from), "until",
+	                  clock_format_iso(until_ms, until));
 	webhook_service_notice(service->webhooks, "schedule-missed", record.namespace_id, NULL,
 	                       extra);
 	json_decref(extra);

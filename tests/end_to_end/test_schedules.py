@@ -314,3 +314,26 @@ def test_a_restart_forgets_nothing(server):
     server.call("POST", f"/api/jobs/alice/{job['id']}/cancel")
     wait_until(lambda: server.call("POST", f"/api/scheduled-jobs/alice/{schedule['id']}/run").status_code == 200, 30, "trigger")
     delete(server, schedule)
+
+
+def test_metrics_count_ticks(server):
+    text = server.call("GET", "/metrics").text
+    assert "hearth_schedules_active" in text and "hearth_schedule_ticks_total{outcome=\"ran\"}" in text
+
+
+def test_a_missed_tick_is_told_to_webhooks(make_server):
+    server = make_server(SETTINGS + "[webhooks]\nprivate_addresses = yes\n")
+    hook = {"jobs": {"events": ["schedule-missed"]}, "url": "http://127.0.0.1:9/"}  # nobody there: the delivery is in the log all the same
+    answer = server.call("POST", "/api/settings/webhooks", json=hook)
+    assert answer.status_code == 200, answer.text
+    hook_id = answer.json()["webhook"]["id"]
+    schedule = create(server, "* * * * * *", job={"labels": {"hearth.catch-up": "none"}}, concurrency=True)
+    server.kill9()
+    due = wait_until(lambda: datetime.datetime.now(datetime.timezone.utc) > time_of(schedule["createdAt"]) + datetime.timedelta(seconds=8), 20, "time")
+    assert due
+    server.start()
+    rows = wait_until(lambda: [row for row in history(server, schedule) if row["outcome"] == "missed"], 20, "missed ticks")
+    assert "hearthd was not running" in rows[0]["reason"]
+    log = wait_until(lambda: server.call("GET", f"/api/settings/webhooks/{hook_id}/deliveries").json(), 20, "a delivery")
+    text = str(log)
+    assert "schedule-missed" in text, text
