@@ -304,6 +304,32 @@ def small_disk(make_server, tmp_path_factory):
     subprocess.run(["umount", "-l", place], check=True)
 
 
+def test_mirror(make_server, tmp_path_factory):
+    """A folder in the place of the Hub: models, datasets and Spaces, at revisions, only to read."""
+    mirror = tmp_path_factory.mktemp("mirror")
+    for top in (mirror, *mirror.parents[:3]):
+        top.chmod(0o755)
+    for name, text in (("models/acme/net", "weights"), ("datasets/acme/rows/data", "rows"), ("datasets/acme/rows@v1/data", "old rows"),
+                       ("spaces/acme/app", "app")):
+        (mirror / name).mkdir(parents=True)
+        (mirror / name / "file").write_text(text + "\n")
+    (mirror / "models/acme/net/link").symlink_to("/etc/passwd")
+    server = make_server(f"[hub]\nmirror = {mirror}\n")
+
+    def repository(kind, source, at, **more):
+        return {"type": kind, "source": source, "mountPath": at, **more}
+    job, log = run(server, "cat /m/file /d/data/file /v/file /s/file; touch /m/x; ls /m; id -u; stat -c %u /m/file",
+                   [repository("model", "acme/net", "/m", readOnly=False), repository("dataset", "acme/rows", "/d"),
+                    repository("dataset", "acme/rows", "/v", revision="v1", path="data"), repository("space", "acme/app", "/s")])
+    assert log == ["weights", "rows", "old rows", "app", "touch: /m/x: Read-only file system", "file", "0", "0"]
+    assert [(v.get("revision"), v["readOnly"]) for v in job["volumes"]] == [("main", True), ("main", True), ("v1", True), ("main", True)]
+    for wrong in (repository("model", "acme/nix", "/m"), repository("model", "acme/net", "/m", revision="v9"), repository("dataset", "acme/net", "/m")):
+        answer = server.call("POST", "/api/jobs/alice", json={"command": ["true"], "flavor": "tiny", "dockerImage": "busybox", "volumes": [wrong]})
+        assert answer.status_code == 404 and "mirror of this server has no" in answer.text, answer.text
+    job, _ = run(server, "true", [repository("model", "acme/net", "/m", path="nix")], stages=("ERROR",))
+    assert job["status"]["message"] == 'There is no folder "nix" in the model acme/net, to mount at /m'
+
+
 def test_quota(make_server):
     server = make_server("[buckets]\nquota = 4M\nnamespace_quota = 6M\n")
     bucket(server, "q")
