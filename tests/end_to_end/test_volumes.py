@@ -272,8 +272,8 @@ def test_duplicates_ask_again(hearth):
 def test_two_jobs_in_one_bucket(hearth):
     """They see each other's files, one after the other."""
     folder = bucket(hearth, "shared")
-    one = hearth.submit(["sh", "-c", "echo hello > /out/from-one; until [ -e /out/from-two ]; do sleep 0.1; done; cat /out/from-two"], volumes=[volume("shared")])
-    two = hearth.submit(["sh", "-c", "until [ -e /out/from-one ]; do sleep 0.1; done; cat /out/from-one; echo world > /out/from-two"], volumes=[volume("shared")])
+    one = hearth.submit(["sh", "-c", "echo hello > /out/1; mv /out/1 /out/from-one; until [ -e /out/from-two ]; do sleep 0.1; done; cat /out/from-two"], volumes=[volume("shared")])
+    two = hearth.submit(["sh", "-c", "until [ -e /out/from-one ]; do sleep 0.1; done; cat /out/from-one; echo world > /out/2; mv /out/2 /out/from-two"], volumes=[volume("shared")])
     assert hearth.wait_job(one["id"])["status"]["stage"] == hearth.wait_job(two["id"])["status"]["stage"] == "COMPLETED"
     assert hearth.log_lines(one["id"]) == ["world"] and hearth.log_lines(two["id"]) == ["hello"] and len(os.listdir(folder)) == 2
 
