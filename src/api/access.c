@@ -317,10 +317,11 @@ char *access_audit_line(struct http_request *request)
 {
 	const struct access *access = access_of(request);
 	const struct caller *caller = access ? &access->caller : NULL;
-	const char *who = !caller            ? "-"
-	                  : caller->is_known ? caller->user.name
-	                  : caller->is_admin ? "(admin)"
-	                                     : "-";
+	const char *who = !caller                ? "-"
+	                  : caller->is_known     ? caller->user.name
+	                  : caller->is_admin     ? "(admin)"
+	                  : caller->user.name[0] ? caller->user.name
+	                                         : "-";
 
 	char *line = xasprintf("audit user=%s token=%s method=%s path=%.*s%s%s request=%s", who,
 	                       caller && caller->is_known ? caller->token.id : "-",

@@ -101,6 +101,8 @@ static int cas_check_role(struct access *access, const struct bucket *bucket, st
 	if (grant->user_id[0] && !accounts_find_by_id(access->api->db, grant->user_id, &user))
 		return fail(err, E_UNAUTHORIZED, "The user of this Xet token is gone");
 	if (grant->user_id[0])
+		access->caller.user = user; /* for the audit line; the caller stays unknown */
+	if (grant->user_id[0])
 		role = accounts_role(access->api->db, grant->user_id, grant->namespace_id);
 	if ((role < ROLE_READ && bucket->is_private) || (grant->may_write && role < ROLE_WRITE))
 		return fail(err, E_FORBIDDEN,

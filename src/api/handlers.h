@@ -119,6 +119,7 @@ void openapi_show(struct http_request *request, void *context);
 void pages_home(struct http_request *request, void *context);
 void pages_tokens(struct http_request *request, void *context);
 void pages_job(struct http_request *request, void *context);
+void pages_bucket(struct http_request *request, void *context);
 void pages_avatar(struct http_request *request, void *context);
 
 #endif

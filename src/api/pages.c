@@ -109,6 +109,26 @@ void pages_job(struct http_request *request, void *context)
 	pages_send(request, &page);
 }
 
+void pages_bucket(struct http_request *request, void *context)
+{
+	autobuffer struct buffer page = BUFFER_INIT(PAGE_MAX), name = BUFFER_INIT(PAGE_MAX);
+
+	(void)buffer_printf(&name, "%s/%s", http_param(request, "ns"), http_param(request, "name"));
+	pages_begin(&page, "Bucket");
+	(void)buffer_add_text(&page, "<h1>Bucket <code>");
+	pages_escape(&page, buffer_text(&name));
+	(void)buffer_add_text(&page,
+	                      "</code></h1>\n<p>This page shows nothing of the bucket itself. "
+	                      "On the command line:</p>\n");
+	pages_add_endpoint(&page, request, context);
+	(void)buffer_add_text(&page, "hf buckets list ");
+	pages_escape(&page, buffer_text(&name));
+	(void)buffer_add_text(&page, " -R\nhf buckets sync hf://buckets/");
+	pages_escape(&page, buffer_text(&name));
+	(void)buffer_add_text(&page, " ./folder</pre>\n");
+	pages_send(request, &page);
+}
+
 void pages_tokens(struct http_request *request, void *context)
 {
 	static const char text[] =

@@ -382,6 +382,8 @@ static const struct http_route routes[] = {
 		RIGHT_ANONYMOUS, "pages", "How tokens are made", .answer = "text/plain"),
 	ROW("GET", "/jobs/{ns}/{id}", pages_job, 0,
 		RIGHT_ANONYMOUS, "pages", "How to look at a job; says nothing about it", .answer = "text/html"),
+	ROW("GET", "/buckets/{ns}/{name}", pages_bucket, 0,
+		RIGHT_ANONYMOUS, "pages", "How to look at a bucket; says nothing about it", .answer = "text/html"),
 	ROW("GET", "/avatars/{file}", pages_avatar, 0,
 		RIGHT_ANONYMOUS, "pages", "A picture for any name", .answer = "image/svg+xml"),
 	{0},

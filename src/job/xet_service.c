@@ -77,7 +77,11 @@ static void collect(void *arg)
 	struct collected collected = {.service = service};
 	int64_t before_ms = clock_now_ms() - service->keep_ms, every_ms = COLLECT_EVERY_MS;
 
-	registered_files_forget(service->db, before_ms, COLLECT_AT_ONCE);
+	/* First what refers to xorbs, all of it. */
+	if (registered_files_forget(service->db, before_ms, COLLECT_AT_ONCE) == COLLECT_AT_ONCE) {
+		loop_timer_start(service->collect_timer, COLLECT_SOON_MS, 0);
+		return;
+	}
 	xorbs_take_unused(service->db, before_ms, COLLECT_AT_ONCE, collect_xorb, &collected);
 	chunk_tables_forget_unused(service->db, &service->table_cursor, TABLES_AT_ONCE);
 	if (every_ms > service->keep_ms / 4)

@@ -89,7 +89,8 @@ void registered_files_put(struct database *db, const char *namespace_id, const c
 			  int64_t now_ms);
 bool registered_files_find(struct database *db, const char *namespace_id, const char *hash, int64_t *ret_size,
 			   struct buffer *ret_terms);
-void registered_files_forget(struct database *db, int64_t before_ms, int limit); /* unused since then */
+/* Unused since then; how many there were. */
+int registered_files_forget(struct database *db, int64_t before_ms, int limit);
 
 /* Facts about the server itself: "cas_epoch", "boot_id", "cas_key". */
 bool server_facts_get(struct database *db, const char *name, struct buffer *ret);

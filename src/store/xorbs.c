@@ -126,12 +126,13 @@ bool registered_files_find(struct database *db, const char *namespace_id, const 
 	return found;
 }
 
-void registered_files_forget(struct database *db, int64_t before_ms, int limit)
+int registered_files_forget(struct database *db, int64_t before_ms, int limit)
 {
 	statement_write(db,
 	                "DELETE FROM registered_files WHERE rowid IN (SELECT rowid FROM"
 	                " registered_files WHERE used_ms < ? LIMIT ?)",
 	                "id", before_ms, limit);
+	return statement_changes(db);
 }
 
 bool server_facts_get(struct database *db, const char *name, struct buffer *ret)
