@@ -106,6 +106,7 @@ struct configuration {
 	int64_t schedule_min_interval_s; /* shortest time between two runs of a schedule */
 	char *schedule_overlap;		/* "skip", "allow", "queue", "replace" */
 	int64_t schedule_history_s;	/* ledger rows are kept so long */
+	int64_t schedule_history_rows;	/* and at most so many of a schedule */
 	/* [webhooks] */
 	bool webhook_private_addresses;	/* may deliveries go to private and loopback addresses? */
 	int64_t webhook_timeout_s;	/* of one delivery */

@@ -164,6 +164,8 @@ const struct setting configuration_table[] = {
 		  "schedule created with concurrency allows." },
 	{ "schedules", "history", SETTING_SECONDS, AT(schedule_history_s), "90d", .min = 1,
 	  .help = "How long the ledger of a schedule's ticks is kept." },
+	{ "schedules", "history_rows", SETTING_INTEGER, AT(schedule_history_rows), "10000", .min = 100,
+	  .help = "Most rows of the ledger that are kept of one schedule." },
 
 	{ "webhooks", "private_addresses", SETTING_BOOLEAN, AT(webhook_private_addresses), "no",
 	  .help = "Whether webhooks may be delivered to private and loopback addresses." },

@@ -51,6 +51,7 @@ struct schedule_service {
 	int64_t armed_ms;
 	struct loop_watch *timer_watch;
 	struct loop_timer *more; /* the next slice */
+	struct loop_timer *patience; /* for a clock that is not set yet; NULL: none needed */
 	struct schedule_counts counts;
 	int64_t backlog[BACKLOG_MAX];
 };

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define SLICE_US 10000
+#define PATIENCE_MS 60000
 #define IDLE_MS ((int64_t)24 * 3600 * 1000)
 
 struct schedule_service *schedule_service_new(const struct schedule_service_options *options)
@@ -99,6 +100,7 @@ void schedule_service_free(struct schedule_service *service)
 	if (service->timer_fd >= 0)
 		(void)close(service->timer_fd);
 	loop_timer_free(service->more);
+	loop_timer_free(service->patience);
 	id_table_clear(&service->table, schedule_free);
 	id_list_clear(&service->ready);
 	heap_clear(service);
@@ -127,17 +129,22 @@ void schedule_service_soon(struct schedule_service *service)
 		loop_timer_start(service->more, 0, 0);
 }
 
-/* The clock shows an earlier time than before. */
-static void service_step_back(struct schedule_service *service, int64_t now_ms)
+static void service_take_back(struct schedule_service *service, int64_t now_ms)
 {
 	struct id_entry *entry;
 
-	log_warning("the clock was set back by %lld ms: ticks with a job keep it, other decisions "
-	            "about later times are taken back",
-	            (long long)(service->last_ms - now_ms));
 	for (size_t i = 0; i < service->table.n_buckets; i++)
 		for (entry = service->table.buckets[i]; entry; entry = entry->next)
 			schedule_take_back((struct schedule *)entry, now_ms);
+}
+
+/* The clock shows an earlier time than before. */
+static void service_step_back(struct schedule_service *service, int64_t now_ms)
+{
+	log_warning("the clock was set back by %lld ms: ticks with a job keep it, other decisions "
+	            "about later times are taken back",
+	            (long long)(service->last_ms - now_ms));
+	service_take_back(service, now_ms);
 }
 
 static bool service_run_ready(struct schedule_service *service, int64_t now_ms, int64_t until_us)
@@ -254,13 +261,43 @@ static void service_load_waiting(void *arg, const char *schedule_id)
 	schedule_wait(schedule);
 }
 
-static void service_take_back_later(struct schedule_service *service)
+/* Schedules whose ledger goes on behind now. */
+static bool service_is_behind(const struct schedule_service *service)
 {
 	struct id_entry *entry;
 
 	for (size_t i = 0; i < service->table.n_buckets; i++)
 		for (entry = service->table.buckets[i]; entry; entry = entry->next)
-			schedule_take_back((struct schedule *)entry, service->last_ms);
+			if (((struct schedule *)entry)->considered_ms > service->last_ms)
+				return true;
+	return false;
+}
+
+static void service_on_patience(void *arg)
+{
+	struct schedule_service *service = arg;
+
+	service->last_ms = schedule_service_now_ms(service);
+	if (!service_is_behind(service))
+		return;
+	log_warning("the clock shows a time before the last ticks of schedules: it must have been "
+	            "ahead then; decisions about later times are taken back");
+	service_take_back(service, service->last_ms);
+	schedule_service_soon(service);
+}
+
+/* A machine without a battery starts in the past, until somebody sets its clock: nothing is taken
+ * back before a minute has gone. */
+static void service_mind_the_past(struct schedule_service *service)
+{
+	if (!service_is_behind(service))
+		return;
+	if (service->clock_ms) {
+		service_take_back(service, service->last_ms);
+		return;
+	}
+	service->patience = loop_timer_new(service->loop, service_on_patience, service);
+	loop_timer_start(service->patience, PATIENCE_MS, 0);
 }
 
 void schedule_service_start(struct schedule_service *service)
@@ -271,7 +308,7 @@ void schedule_service_start(struct schedule_service *service)
 	schedules_each_brief(service->db, service_load_one, &broken);
 	service_suspend_broken(service, &broken.ids);
 	id_list_clear(&broken.ids);
-	service_take_back_later(service);
+	service_mind_the_past(service);
 	schedules_each_live_job(service->db, service_load_live, service);
 	ticks_each_waiting_schedule(service->db, service_load_waiting, service);
 	if (service->clock_ms)

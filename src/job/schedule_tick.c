@@ -13,7 +13,7 @@
 
 #define IN_TIME_MS 5000
 #define ENUMERATE_MAX 20000 /* ticks of one schedule that one look goes through */
-#define TRIM_EVERY 16
+#define TRIM_EVERY 64
 
 #define LATE_REASON "hearthd was not running, or was stopped, when it was due"
 
@@ -235,7 +235,8 @@ void schedule_tick(struct schedule *schedule, int64_t now_ms)
 	                         schedule->failures);
 	if (tick_is_time_to_trim(schedule, backlog.last))
 		ticks_trim(service->db, schedule->seq,
-		           now_ms - service->configuration->schedule_history_s * 1000);
+		           now_ms - service->configuration->schedule_history_s * 1000,
+		           service->configuration->schedule_history_rows);
 	if (schedule->next_ms == SCHEDULE_NEVER)
 		schedule_suspend_because(schedule, now_ms, "Its last time has come and gone");
 	else

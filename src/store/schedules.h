@@ -111,7 +111,7 @@ void ticks_each_waiting_schedule(struct database *db, void (*fn)(void *, const c
 				 void *arg);
 /* The clock was set back: what was decided about later ticks is taken back, but for those with a job. */
 void ticks_take_back(struct database *db, int64_t schedule_seq, int64_t after_ms);
-/* Some rows that are older go. */
-void ticks_trim(struct database *db, int64_t schedule_seq, int64_t before_ms);
+/* Some rows that are older, or beyond the newest `rows_max`, go. */
+void ticks_trim(struct database *db, int64_t schedule_seq, int64_t before_ms, int64_t rows_max);
 
 #endif

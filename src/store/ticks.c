@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define TRIM_ROWS 64
+#define TRIM_ROWS 256
 
 static const char *const outcome_names[] = {
         [TICK_RAN] = "ran",         [TICK_CAUGHT_UP] = "caught-up", [TICK_TRIGGERED] = "triggered",
@@ -122,11 +122,18 @@ void ticks_take_back(struct database *db, int64_t schedule_seq, int64_t after_ms
 	                "ii", schedule_seq, after_ms);
 }
 
-void ticks_trim(struct database *db, int64_t schedule_seq, int64_t before_ms)
+void ticks_trim(struct database *db, int64_t schedule_seq, int64_t before_ms, int64_t rows_max)
 {
+	int64_t oldest_ms = statement_int(db, before_ms,
+	                                  "SELECT due_ms FROM ticks WHERE schedule = ?"
+	                                  " ORDER BY due_ms DESC LIMIT 1 OFFSET ?",
+	                                  "ii", schedule_seq, rows_max - 1);
+
+	if (oldest_ms < before_ms)
+		oldest_ms = before_ms;
 	statement_write(db,
 	                "DELETE FROM ticks WHERE schedule = ?1 AND due_ms < ?2 AND due_ms <="
 	                " (SELECT max(due_ms) FROM (SELECT due_ms FROM ticks WHERE schedule = ?1"
 	                "  ORDER BY due_ms LIMIT ?3))",
-	                "iid", schedule_seq, before_ms, TRIM_ROWS);
+	                "iid", schedule_seq, oldest_ms, TRIM_ROWS);
 }

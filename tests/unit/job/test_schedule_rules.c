@@ -296,18 +296,36 @@ static void test_the_last_time_ends_it(void **state)
 	assert_string_equal(record.suspend_reason, "Its last time has come and gone");
 }
 
+static int count_rows(struct world *w)
+{
+	int rows = 1;
+
+	for (const char *p = ledger(w); *p; p++)
+		rows += *p == ' ';
+	return rows;
+}
+
+/* Now and then some go. */
 static void test_old_rows_go(void **state)
 {
 	struct world *w = *state;
-	int rows = 1;
 
 	w->f->configuration->schedule_history_s = 3600;
 	create(w, "* * * * *", NULL);
-	for (int minute = 1; minute <= 200; minute++)
+	for (int minute = 1; minute <= 400; minute++)
 		at_minute(w, minute);
-	for (const char *p = ledger(w); *p; p++)
-		rows += *p == ' ';
-	assert_in_range(rows, 60, 120); /* now and then some go */
+	assert_in_range(count_rows(w), 60, 300);
+}
+
+static void test_no_more_rows_than_asked_for(void **state)
+{
+	struct world *w = *state;
+
+	w->f->configuration->schedule_history_rows = 100;
+	create(w, "* * * * *", NULL);
+	for (int minute = 1; minute <= 400; minute++)
+		at_minute(w, minute);
+	assert_in_range(count_rows(w), 100, 350);
 }
 
 static void test_too_many_schedules_are_refused(void **state)
@@ -337,6 +355,7 @@ int main(void)
 	        TEST(test_suspending_lets_nothing_wait),
 	        TEST(test_the_last_time_ends_it),
 	        TEST(test_old_rows_go),
+	        TEST(test_no_more_rows_than_asked_for),
 	        TEST(test_too_many_schedules_are_refused),
 	};
 

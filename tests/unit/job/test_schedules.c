@@ -205,7 +205,7 @@ static int setup(void **state)
 	w->f->configuration->memory_bytes = INT64_MAX / 4;
 	w->f->configuration->schedule_min_interval_s = 1;
 	w->f->configuration->schedule_history_s = INT64_C(1000) * 365 * 86400;
-	schedule_service_free(w->service);
+	w->f->configuration->schedule_history_rows = 1000000;
 	restart(w->f);
 	w->now_ms = utc_ms("2010-01-01 00:00:00");
 	world_open(w);
