@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "container/network_endpoint.h"
 #include "job/uv_job.h"
 
 #include <stdio.h>
@@ -54,6 +55,9 @@ static void add_built_ins(json_t *variables, const struct job_env_input *in)
 	(void)json_object_set_new(variables, "ACCELERATOR", json_string("none"));
 	(void)json_object_set_new(variables, "CPU_CORES", json_string(cores));
 	(void)json_object_set_new(variables, "MEMORY", json_string(memory));
+	autofree char *endpoint = network_endpoint_url(in->configuration);
+	if (endpoint)
+		(void)json_object_set_new(variables, "HF_ENDPOINT", json_string(endpoint));
 }
 
 static struct uv_job_input uv_input(const struct job_env_input *in)

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "container/netlink.h"
+#include "container/network_endpoint.h"
 #include "container/network_plan.h"
 
 #include <arpa/inet.h>
@@ -177,25 +178,49 @@ static int rules_denied(struct buffer *text, const struct configuration *c, stru
 	return 0;
 }
 
-static int rules_chains(struct buffer *text, const struct network_plan *plan)
+/* The server itself, for jobs that get its address. */
+static void rules_endpoint(struct buffer *text, const struct configuration *c,
+                           const struct network_plan *plan, const char *prefix)
+{
+	char gateway[INET_ADDRSTRLEN];
+	uint16_t at_gateway, at_any;
+
+	network_endpoint_ports(c, &at_gateway, &at_any);
+	address_text(plan->gateway, gateway);
+	if (at_gateway)
+		(void)buffer_printf(text, "\t\t%sip daddr %s tcp dport %u accept\n", prefix,
+		                    gateway, at_gateway);
+	if (at_any)
+		(void)buffer_printf(text, "\t\t%sfib daddr type local tcp dport %u accept\n",
+		                    prefix, at_any);
+}
+
+static int rules_chains(struct buffer *text, const struct configuration *c,
+                        const struct network_plan *plan)
 {
 	const char *bridge = plan->bridge;
-	char subnet[INET_ADDRSTRLEN];
+	char subnet[INET_ADDRSTRLEN], to_server[64];
 
 	address_text(plan->subnet.base, subnet);
+	(void)snprintf(to_server, sizeof(to_server), "iifname \"%s\" ", bridge);
 	/* The host's own addresses are refused before any address translation: a published port of
 	 * another container is a service of the host, too. */
+	(void)buffer_printf(text,
+	                    "\tchain from_jobs {\n"
+	                    "\t\ttype filter hook prerouting priority raw; policy accept;\n"
+	                    "\t\tiifname != \"%s\" return\n"
+	                    "\t\tmeta nfproto != ipv4 drop\n"
+	                    "\t\tether saddr . ip saddr != @hosts drop\n",
+	                    bridge);
+	rules_endpoint(text, c, plan, "");
+	(void)buffer_printf(text,
+	                    "\t\tip daddr @denied drop\n"
+	                    "\t\tfib daddr type { local, broadcast, multicast, anycast } drop\n"
+	                    "\t}\n"
+	                    "\tchain to_host {\n"
+	                    "\t\ttype filter hook input priority filter; policy accept;\n");
+	rules_endpoint(text, c, plan, to_server);
 	return buffer_printf(text,
-	                     "\tchain from_jobs {\n"
-	                     "\t\ttype filter hook prerouting priority raw; policy accept;\n"
-	                     "\t\tiifname != \"%s\" return\n"
-	                     "\t\tmeta nfproto != ipv4 drop\n"
-	                     "\t\tether saddr . ip saddr != @hosts drop\n"
-	                     "\t\tip daddr @denied drop\n"
-	                     "\t\tfib daddr type { local, broadcast, multicast, anycast } drop\n"
-	                     "\t}\n"
-	                     "\tchain to_host {\n"
-	                     "\t\ttype filter hook input priority filter; policy accept;\n"
 	                     "\t\tiifname \"%s\" drop\n"
 	                     "\t}\n"
 	                     "\tchain between {\n"
@@ -209,7 +234,7 @@ static int rules_chains(struct buffer *text, const struct network_plan *plan)
 	                     "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
 	                     "\t\tip saddr %s/%d oifname != \"%s\" masquerade\n"
 	                     "\t}\n",
-	                     bridge, bridge, bridge, bridge, bridge, bridge, bridge, subnet,
+	                     bridge, bridge, bridge, bridge, bridge, bridge, subnet,
 	                     plan->subnet.prefix, bridge);
 }
 
@@ -226,7 +251,7 @@ static int rules_load(const struct configuration *c, const struct network_plan *
 	rules_hosts(&text, plan);
 	if (rules_denied(&text, c, err) < 0)
 		return -1;
-	if (rules_chains(&text, plan) < 0 || buffer_add_text(&text, "}\n") < 0)
+	if (rules_chains(&text, c, plan) < 0 || buffer_add_text(&text, "}\n") < 0)
 		return fail(err, E_INTERNAL, "too many network rules");
 	if (child_run(nft, buffer_text(&text), &output, err) < 0)
 		return error_prefix(err, "the network rules cannot be loaded");

@@ -7,11 +7,16 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "container/network_endpoint.h"
 #include "net/http_server.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int read_pem(const char *path, const char *what, char **ret, struct error *err)
@@ -69,6 +74,34 @@ static int open_one(const char *address, struct sockets *ret, int *ret_port, str
 	return 0;
 }
 
+/* For jobs (network.give_endpoint), on the bridge's address, which may not be there yet. */
+static int open_for_jobs(const struct configuration *c, struct sockets *ret, struct error *err)
+{
+	autofree char *address = network_endpoint_listen(c);
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	autoclose int fd = -1;
+	char *colon;
+
+	if (!address)
+		return 0;
+	if (ret->n == SOCKETS_MAX)
+		return fail(err, E_INVALID, "more than %d addresses to listen on", SOCKETS_MAX - 1);
+	log_info("listening on %s, for jobs", address);
+	colon = strrchr(address, ':');
+	*colon = '\0';
+	in.sin_port = htons((uint16_t)strtol(colon + 1, NULL, 10));
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (inet_pton(AF_INET, address, &in.sin_addr) != 1 || fd < 0 ||
+	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &(int){1}, sizeof(int)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0 ||
+	    bind(fd, (struct sockaddr *)&in, sizeof(in)) < 0 || listen(fd, SOMAXCONN) < 0)
+		return fail_errno(err, E_UNAVAILABLE, errno,
+		                  "network.give_endpoint: the server cannot listen on %s:%s",
+		                  address, colon + 1);
+	ret->open[ret->n++].fd = take_fd(&fd);
+	return 0;
+}
+
 int sockets_open(const struct configuration *c, struct sockets *ret, struct error *err)
 {
 	autofree char *admin = xasprintf("unix:%s/hearth.sock", c->state_dir);
@@ -89,5 +122,7 @@ int sockets_open(const struct configuration *c, struct sockets *ret, struct erro
 			set_endpoint(c, *address, port, ret);
 		log_info("listening on %s%s", *address, is_unix || !c->tls_key ? "" : " (TLS)");
 	}
+	if (open_for_jobs(c, ret, err) < 0)
+		return -1;
 	return open_one(admin, ret, &port, err);
 }

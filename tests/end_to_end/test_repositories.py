@@ -2,6 +2,7 @@
 """Jobs that mount models and datasets of a Hub (test_mount_repository.py has the faults in detail)."""
 import hashlib
 import random
+import socket
 import time
 
 import pytest
@@ -171,3 +172,30 @@ def test_everything_before_the_start(make_server, hub):
 def test_without_a_hub_repositories_are_refused(server):
     answer = submit(server, [volume()])
     assert answer.status_code == 400 and "hub.endpoint" in answer.json()["error"]
+
+
+@pytest.fixture(scope="module")
+def near_server(make_server):
+    return make_server("[network]\ngive_endpoint = yes\n")
+
+
+def test_jobs_reach_the_server_and_nothing_else_of_the_machine(near_server):
+    gateway = near_server.config.read_text().split("subnet = ")[1].split("0.0/16")[0] + "0.1"
+    with socket.create_server(("0.0.0.0", 0)) as other:
+        job = near_server.submit(["sh", "-c", "echo $HF_ENDPOINT; a=${HF_ENDPOINT#http://}; "
+                                  "printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' | nc -w 5 ${a%:*} ${a#*:} | head -n 1; "
+                                  f"nc -w 1 {gateway} {other.getsockname()[1]} < /dev/null || echo closed"])
+        near_server.wait_job(job["id"])
+        log = near_server.log_lines(job["id"])
+    assert log[0] == f"http://{gateway}:{near_server.port}" and "200 OK" in log[1] and log[-1] == "closed", log
+    own = near_server.submit(["sh", "-c", "echo $HF_ENDPOINT"], environment={"HF_ENDPOINT": "https://huggingface.co"})
+    near_server.wait_job(own["id"])
+    assert near_server.log_lines(own["id"]) == ["https://huggingface.co"]
+
+
+def test_jobs_do_not_reach_the_server_unless_told(server):
+    gateway = server.config.read_text().split("subnet = ")[1].split("0.0/16")[0] + "0.1"
+    with socket.create_server(("0.0.0.0", 0)) as other:
+        job = server.submit(["sh", "-c", f"echo x$HF_ENDPOINT; nc -w 1 {gateway} {other.getsockname()[1]} < /dev/null || echo closed"])
+        server.wait_job(job["id"])
+    assert server.log_lines(job["id"])[0] == "x" and server.log_lines(job["id"])[-1] == "closed"
