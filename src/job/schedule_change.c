@@ -39,7 +39,8 @@ static int change_check_count(const struct schedule_service *service, const stru
 {
 	int64_t max = service->configuration->schedules_max;
 
-	if (schedules_count(service->db, owner->id) < max)
+	/* Counting takes a while where there are many. */
+	if ((int64_t)service->table.count < max || schedules_count(service->db, owner->id) < max)
 		return 0;
 	return fail(err, E_BUSY,
 	            "%s has %lld schedules, and that is the most that this server keeps for one "
@@ -268,8 +269,9 @@ int schedule_trigger(struct schedule_service *service, const struct schedule_rec
 	    (schedule_is_busy(schedule) || schedule->has_waiting))
 		return fail(err, E_CONFLICT, BUSY_SENTENCE);
 	if (schedule_start_job(schedule, now_ms, ret_job_id, err) < 0) {
-		if (err->code == E_FORBIDDEN)
-			err->code = E_CONFLICT; /* it is not the caller who lacks the right */
+		/* Neither the caller's right nor the caller's request is what is wrong. */
+		if (err->code == E_FORBIDDEN || err->code == E_NOT_FOUND || err->code == E_INVALID)
+			err->code = E_CONFLICT;
 		return error_prefix(err, "The schedule %s cannot run", record->id);
 	}
 	due_ms = change_manual_ms(service, record->seq, now_ms);

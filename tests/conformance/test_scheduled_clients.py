@@ -58,3 +58,17 @@ def test_the_javascript_client(server):
     assert result["job"]["initiator"] == {"type": "scheduled-job", "id": result["made"]["id"]}
     assert result["busy"] is None  # its way to say 409
     assert result["gone"]
+
+
+@pytest.mark.parametrize("version", ["1.3", "newest"])
+def test_a_local_script_goes_along(server, tmp_path, version):
+    script = tmp_path / "report.py"
+    script.write_text("print('hello')\n")
+    done = server.run(clients.hf(version), "jobs", "scheduled", "uv", "run", "--flavor", "cpu-basic", "@daily", script, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    path = f"/api/scheduled-jobs/alice/{ids(done.stdout)[0]}"
+    spec = server.call("GET", path).json()["jobSpec"]
+    assert "uv run" in " ".join(spec["command"])
+    if version == "newest":  # older ones put the script into the environment
+        assert spec["volumes"][0]["source"] == "alice/jobs-artifacts"
+    assert server.call("DELETE", path).status_code == 200

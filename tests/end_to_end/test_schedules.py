@@ -337,3 +337,21 @@ def test_a_missed_tick_is_told_to_webhooks(make_server):
     log = wait_until(lambda: server.call("GET", f"/api/settings/webhooks/{hook_id}/deliveries").json(), 20, "a delivery")
     text = str(log)
     assert "schedule-missed" in text, text
+
+
+def test_volumes_are_those_of_the_moment(server):
+    volume = {"type": "bucket", "source": "alice/results", "mountPath": "/out", "readOnly": False}
+    refused = create(server, status=404, job={"volumes": [volume]})
+    assert refused["error"].startswith("jobSpec: ") and "alice/results" in refused["error"]
+    assert server.call("POST", "/api/buckets/alice/results", json={"private": True}).status_code == 200
+    schedule = create(server, command=("sh", "-c", "echo run >> /out/log; cat /out/log"), job={"volumes": [volume]})
+    assert schedule["jobSpec"]["volumes"][0]["source"] == "alice/results"
+    for n in (1, 2):
+        job = post(server, schedule, "run")
+        assert server.wait_job(job["id"])["status"]["stage"] == "COMPLETED"
+        assert server.log_lines(job["id"]) == ["run"] * n
+        wait_until(lambda: not server.live_monitors(), 20, "end of the job")
+    wait_until(lambda: server.call("DELETE", "/api/buckets/alice/results").status_code in (200, 204), 20, "removal of the bucket")
+    error = post(server, schedule, "run", 409)["error"]
+    assert "cannot run" in error and "alice/results" in error
+    delete(server, schedule)
