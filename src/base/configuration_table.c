@@ -134,7 +134,8 @@ const struct setting configuration_table[] = {
 		  "remember for 3 weeks what they have sent." },
 
 	{ "uv", "image", SETTING_TEXT, AT(uv_image), "ghcr.io/astral-sh/uv:python3.12-bookworm",
-	  .help = "Image of `hearth uv run`." },
+	  .help = "Image of uv jobs whose user names none: it takes the place of "
+		  "ghcr.io/astral-sh/uv:python3.12-bookworm, which clients send then." },
 	{ "uv", "cache", SETTING_BOOLEAN, AT(uv_cache), "yes",
 	  .help = "Whether packages and environments of uv are kept between the jobs of a namespace." },
 	{ "uv", "cache_limit", SETTING_BYTES, AT(uv_cache_bytes), "20G",

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a job runs on: a container image, or the image of a Space (hub-jobs-api 8.3). */
+#include "base/json.h"
 #include "image/reference.h"
 #include "job/spec_fields.h"
+#include "job/uv_job.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -74,6 +76,17 @@ static int spec_add_space(const struct configuration *configuration, json_t *val
 	return 0;
 }
 
+/* What clients send for `uv run` without --image stands for the server's setting. New reference. */
+static json_t *spec_choose_image(const struct configuration *configuration, const json_t *body,
+                                 json_t *image)
+{
+	const char *name = json_string_value(image), *ours = configuration->uv_image;
+
+	if (name && strcmp(name, UV_JOB_USUAL_IMAGE) == 0 && ours && *ours && uv_job_is(body))
+		return json_string(ours);
+	return json_incref(image);
+}
+
 int spec_add_image(const struct configuration *configuration, json_t *body, json_t *ret_body,
                    struct error *err)
 {
@@ -81,8 +94,10 @@ int spec_add_image(const struct configuration *configuration, json_t *body, json
 
 	if (image && space)
 		return fail(err, E_INVALID, "dockerImage and spaceId exclude each other: give one");
-	if (image)
-		return spec_add_docker_image(image, ret_body, err);
+	if (image) {
+		autojson json_t *chosen = spec_choose_image(configuration, body, image);
+		return spec_add_docker_image(chosen, ret_body, err);
+	}
 	if (space)
 		return spec_add_space(configuration, space, ret_body, err);
 	return fail(err, E_INVALID, "dockerImage or spaceId is required");

@@ -15,6 +15,9 @@
 
 #include <stdbool.h>
 
+/* The image of `hf jobs uv run` and `hearth uv run`. */
+#define UV_JOB_USUAL_IMAGE "ghcr.io/astral-sh/uv:python3.12-bookworm"
+
 struct uv_job_input {
 	const struct configuration *configuration;
 	const json_t *body;    /* normalized spec of the job */

@@ -172,6 +172,14 @@ def test_hearth_with_local_files_and_folders(server, tmp_path):
     assert "from here" in with_hf.stdout and "Uploads: 0" in with_hf.stdout, with_hf.stdout + with_hf.stderr
 
 
+def test_the_servers_image_is_the_default(with_settings):
+    server = with_settings("image = ghcr.io/astral-sh/uv:user\n")
+    done = server.hearth("uv", "run", "python", "-c", "import os; print('uid', os.getuid())")
+    assert "uid 1000" in done.stdout, done.stdout + done.stderr
+    assert server.jobs()[0]["dockerImage"] == "ghcr.io/astral-sh/uv:user"
+    assert server.submit(["true"], uv_image.IMAGE)["dockerImage"] == uv_image.IMAGE  # not a uv job: what was asked for
+
+
 def test_package_from_the_real_index(with_settings):
     online = with_settings(offline=False)
     words = ["uv", "run", "--with", "six", "python", "-c", "import six, os; print('six', six.__version__, os.environ.get('UV_OFFLINE'))"]
