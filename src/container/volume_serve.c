@@ -3,6 +3,7 @@
 #include "container/volumes_private.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -25,6 +26,7 @@
 #define MESSAGE_MAX 4096
 #define LIFTED_MIN 16
 #define END_AGAIN_MS 1000
+#define END_PATIENCE_MS 5000
 
 static int mount_volume(struct volume *v, int fuse_fd, size_t index, struct error *err)
 {
@@ -170,15 +172,28 @@ void volume_serve_set_read_ahead(const struct volume *v)
 }
 
 /* Something may hold it (a process of the host that looked in): then it is told to end, again and
- * again, since a signal may come just before it begins to wait. */
+ * again, since a signal may come just before it begins to wait. To flush much takes long, and so we
+ * do that ourselves before one that does not end is killed. */
 static void await_end(struct volume *v, bool is_told)
 {
 	autoclose int pid_fd = pidfd_open(v->pid, 0);
 	struct pollfd fds = {.fd = pid_fd, .events = POLLIN};
+	bool has_flushed = !v->is_bucket || v->is_read_only;
+	int64_t kill_ms = clock_monotonic_ms() + END_PATIENCE_MS;
 
-	while (poll(&fds, 1, is_told ? END_AGAIN_MS : -1) <= 0) {
+	while (poll(&fds, 1, END_AGAIN_MS) <= 0) {
 		if (is_told)
 			(void)kill(v->pid, SIGTERM);
+		if (clock_monotonic_ms() < kill_ms)
+			continue;
+		if (!has_flushed) {
+			(void)syncfs(v->folder_fd);
+			has_flushed = true;
+			kill_ms = clock_monotonic_ms() + END_PATIENCE_MS;
+		} else {
+			log_warning("volume %s: its server does not end and is killed", v->target);
+			(void)kill(v->pid, SIGKILL);
+		}
 	}
 	while (waitpid(v->pid, &v->status, 0) < 0 && errno == EINTR)
 		;

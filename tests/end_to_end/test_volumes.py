@@ -204,6 +204,20 @@ def test_server_of_the_volume_killed(hearth):
     assert (folder / "f").read_text() == "1\n"
 
 
+def test_server_of_the_volume_hangs(make_server):
+    """A job that waits for it can be cancelled all the same, and comes to an end."""
+    server = make_server("[jobs]\ngrace = 0\n")
+    bucket(server, "hangs")
+    job = server.submit(["sh", "-c", "echo started; while ls /out; do sleep 0.05; done"], volumes=[volume("hangs")])
+    wait_until(lambda: "started" in server.log_lines_now(job["id"]), what="the job's start")
+    served = mounts_of(server)
+    for pid in served:
+        os.kill(pid, signal.SIGSTOP)
+    server.call("POST", f"/api/jobs/alice/{job['id']}/cancel")
+    wait_until(lambda: not mounts_of(server) and not server.live_monitors(), 30, "end of the attempt")
+    assert len(served) == 1 and server.call("DELETE", "/api/buckets/alice/hangs").status_code in (200, 204)
+
+
 def test_mounted_buckets_stay(hearth):
     """A bucket that a live job uses can be neither deleted nor moved, also after a restart of the server."""
     bucket(hearth, "busy")
