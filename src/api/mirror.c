@@ -157,7 +157,8 @@ static void mirror_refs(struct mirror_call *call)
 	                            "converts", "tags"));
 }
 
-static void mirror_answer_kind(struct mirror_call *call)
+/* False: not yet. */
+static bool mirror_answer_kind(struct mirror_call *call)
 {
 	switch (call->path.kind) {
 	case HUB_INFO:
@@ -173,13 +174,13 @@ static void mirror_answer_kind(struct mirror_call *call)
 		mirror_refs(call);
 		break;
 	case HUB_RESOLVE:
-		mirror_resolve(call);
-		break;
+		return mirror_resolve(call);
 	case HUB_AUTH_CHECK:
 	case HUB_OTHER:
 		http_respond_json(call->request, 200, json_object());
 		break;
 	}
+	return true;
 }
 
 static void call_no_revision(struct mirror_call *call)
@@ -189,32 +190,50 @@ static void call_no_revision(struct mirror_call *call)
 	           call->path.name);
 }
 
-static void call_listed(void *arg, const struct mirror_listing *listing, const struct error *err)
-{
-	struct mirror_call *call = arg;
-	bool is_another =
-	        listing && call->is_by_commit && strcmp(listing->commit, call->path.revision) != 0;
-
-	if (call->request && is_another && call->folders[++call->at]) {
-		mirror_list(call->api, call->folders[call->at], call_listed, call);
-		return;
-	}
-	if (call->request) {
-		http_on_cancel(call->request, NULL, NULL);
-		call->listing = listing;
-		if (err)
-			answer_error(call->request, err);
-		else if (is_another)
-			call_no_revision(call);
-		else
-			mirror_answer_kind(call);
-	}
-	call_free(call);
-}
-
 static void call_cancelled(void *arg)
 {
 	((struct mirror_call *)arg)->request = NULL;
+}
+
+static void call_listed(void *arg, const struct mirror_listing *listing, const struct error *err);
+
+static void call_list(struct mirror_call *call)
+{
+	mirror_list(call->api, call->folders[call->at], call_listed, call);
+}
+
+/* False: the call goes on. */
+static bool call_answer(struct mirror_call *call, const struct error *err)
+{
+	bool is_another = !err && call->is_by_commit &&
+	                  strcmp(call->listing->commit, call->path.revision) != 0;
+
+	if (is_another && call->folders[++call->at]) {
+		call_list(call);
+		return false;
+	}
+	http_on_cancel(call->request, NULL, NULL);
+	if (err) {
+		answer_error(call->request, err);
+	} else if (is_another) {
+		call_no_revision(call);
+	} else if (!mirror_answer_kind(call)) {
+		call->has_listed_again = true;
+		mirror_forget(call->api, call->folders[call->at]);
+		http_on_cancel(call->request, call_cancelled, call);
+		call_list(call);
+		return false;
+	}
+	return true;
+}
+
+static void call_listed(void *arg, const struct mirror_listing *listing, const struct error *err)
+{
+	struct mirror_call *call = arg;
+
+	call->listing = listing;
+	if (!call->request || call_answer(call, err))
+		call_free(call);
 }
 
 void mirror_answer(struct api *api, struct http_request *request, struct hub_path *path)

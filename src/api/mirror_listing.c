@@ -30,7 +30,7 @@ struct entry {
 	struct mirror_listing listing;
 	size_t cap;
 	int64_t until_ms; /* 0: it is being made */
-	bool is_telling;
+	bool is_telling, is_stale;
 	struct wait *waits;
 	struct file_answer *answer;
 	struct digest *digest;
@@ -170,7 +170,7 @@ static void mirror_make_room(struct mirror *mirror)
 		next = entry->next;
 		if (!entry->until_ms || entry->is_telling)
 			continue;
-		if (entry->until_ms <= now)
+		if (entry->until_ms <= now || entry->is_stale)
 			entry_free(entry);
 		else
 			oldest = entry;
@@ -208,7 +208,7 @@ void mirror_list(struct api *api, const char *folder, mirror_listing_fn *fn, voi
 	}
 	mirror_make_room(mirror);
 	for (entry = mirror->entries; entry; entry = entry->next) {
-		if (strcmp(entry->folder, folder) == 0)
+		if (strcmp(entry->folder, folder) == 0 && !entry->is_stale)
 			break;
 	}
 	if (entry && entry->until_ms) {
@@ -224,6 +224,16 @@ void mirror_list(struct api *api, const char *folder, mirror_listing_fn *fn, voi
 	wait = xcalloc(1, sizeof(*wait));
 	*wait = (struct wait){.next = entry->waits, .fn = fn, .arg = arg};
 	entry->waits = wait;
+}
+
+void mirror_forget(struct api *api, const char *folder)
+{
+	struct entry *entry = api->mirror ? api->mirror->entries : NULL;
+
+	for (; entry; entry = entry->next) {
+		if (strcmp(entry->folder, folder) == 0 && entry->until_ms)
+			entry->is_stale = true;
+	}
 }
 
 const struct mirror_file *mirror_listing_find(const struct mirror_listing *listing,

@@ -32,6 +32,7 @@ void mirror_free(struct mirror *mirror);
 /* `listing` NULL: `err` says why. Borrowed for the call. Runs at once or in a later turn. */
 typedef void mirror_listing_fn(void *arg, const struct mirror_listing *listing, const struct error *err);
 void mirror_list(struct api *api, const char *folder, mirror_listing_fn *fn, void *arg);
+void mirror_forget(struct api *api, const char *folder); /* it has changed: the next one lists it again */
 const struct mirror_file *mirror_listing_find(const struct mirror_listing *listing, const char *path); /* NULL: none */
 
 #endif

@@ -12,6 +12,7 @@ struct mirror_call {
 	struct hub_path path;
 	char **folders; /* where the revision may be, NULL-terminated; one at a time is looked at */
 	size_t at;
+	bool has_listed_again; /* a file was not as in the listing */
 	bool is_by_commit; /* the revision is one that we told before */
 	const struct mirror_listing *listing; /* of folders[at], for the call */
 };
@@ -26,6 +27,6 @@ bool mirror_is_directory(const struct mirror_listing *listing, const char *path)
 /* Each answers the request. */
 void mirror_tree(struct mirror_call *call);
 void mirror_paths_info(struct mirror_call *call);
-void mirror_resolve(struct mirror_call *call);
+bool mirror_resolve(struct mirror_call *call); /* false: not answered, the listing is too old */
 
 #endif

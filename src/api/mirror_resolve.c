@@ -91,7 +91,7 @@ static void resolve_send(struct mirror_call *call, const struct mirror_file *fil
 	}
 }
 
-void mirror_resolve(struct mirror_call *call)
+bool mirror_resolve(struct mirror_call *call)
 {
 	const struct mirror_file *file = mirror_listing_find(call->listing, call->path.path);
 	struct http_request *request = call->request;
@@ -99,18 +99,22 @@ void mirror_resolve(struct mirror_call *call)
 	char etag[MIRROR_COMMIT_SIZE + 2];
 	int fd = -1;
 
+	if (file && resolve_open(call, file, &fd, &err) < 0 && err.code == E_CONFLICT &&
+	    !call->has_listed_again)
+		return false;
 	http_add_header(request, "X-Repo-Commit", call->listing->commit);
 	if (!file) {
 		hub_refuse(request, E_NOT_FOUND, "EntryNotFound", "%s does not exist on \"%s\"",
 		           call->path.path, call->path.revision);
-		return;
+		return true;
 	}
-	if (resolve_open(call, file, &fd, &err) < 0) {
+	if (fd < 0) {
 		answer_error(request, &err);
-		return;
+		return true;
 	}
 	(void)snprintf(etag, sizeof(etag), "\"%s\"", file->etag);
 	http_add_header(request, "ETag", etag);
 	http_add_header(request, "Accept-Ranges", "bytes");
 	resolve_send(call, file, fd);
+	return true;
 }
