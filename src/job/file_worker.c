@@ -172,10 +172,23 @@ static void on_exit_ready(void *arg, int events)
 	finish(task, status);
 }
 
-/* On a full disk in memory, so that at least files can be deleted. */
-static int open_answer(const char *tmp_dir, struct error *err)
+static bool is_long_answer(const char *operation)
 {
-	int fd = open(tmp_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	static const char *const long_ones[] = {"batch", "hash", "shard", "prune"};
+
+	for (size_t i = 0; i < sizeof(long_ones) / sizeof(long_ones[0]); i++) {
+		if (!strcmp(operation, long_ones[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Short answers are not worth blocks of a disk, which some file systems are slow to free. Others
+ * are there, too, on a full disk, so that at least files can be deleted. */
+static int open_answer(const char *tmp_dir, const char *operation, struct error *err)
+{
+	int fd = is_long_answer(operation) ? open(tmp_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
+	                                   : memfd_create("answer", MFD_CLOEXEC);
 
 	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
 		autofree char *path = xasprintf("%s/answer-XXXXXX", tmp_dir);
@@ -241,7 +254,7 @@ static int start(struct file_task *task, struct error *err)
 		*err = task->err;
 		return -1;
 	}
-	task->answer_fd = open_answer(task->worker->tmp_dir, err);
+	task->answer_fd = open_answer(task->worker->tmp_dir, task->operation, err);
 	if (task->answer_fd < 0)
 		return -1;
 	int rc = spawn(task);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs hearth-files (hub/file_work.h) for the loop: a queue, as many at once as there are CPUs (at least two), each with
- * its request on a memfd and its answer in an unlinked temporary file, so that neither blocks nor grows memory. */
+ * its request on a memfd and its answer in an unlinked temporary file (a short one in memory), so that neither blocks nor
+ * grows memory. */
 #ifndef HEARTH_JOB_FILE_WORKER_H
 #define HEARTH_JOB_FILE_WORKER_H
 

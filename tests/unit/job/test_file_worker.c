@@ -26,7 +26,7 @@ static const char script[] =
         "case $1 in\n"
         "echo) echo \"$request\" ;;\n"
         "body) printf '{\"body\":\"%s\"}\\n' \"$(cat <&3)\" ;;\n"
-        "lines) seq -f '{\"n\":%.0f}' 1 20000 ;;\n"
+        "lines | hash) seq -f '{\"n\":%.0f}' 1 20000 ;;\n"
         "long) printf '{\"text\":\"'; head -c 300000 /dev/zero | tr '\\0' x; printf '\"}\\n' ;;\n"
         "refuse) echo '{\"n\":1}'; echo '{\"code\":\"not found\",\"error\":\"it is not there\"}'; "
         "exit 1 ;;\n"
@@ -166,6 +166,10 @@ static void long_answers_come_line_by_line(void **state)
 	wait_for(&result);
 	assert_int_equal(result.lines, 20000);
 	assert_int_equal(json_get_int(result.last, "n", 0), 20000);
+	clear(&result);
+	run("hash", true, &result, 1); /* on disk, the others in memory */
+	wait_for(&result);
+	assert_int_equal(result.lines, 20000);
 	clear(&result);
 	run("long", true, &result, 1);
 	wait_for(&result);
