@@ -3,6 +3,7 @@
  * being deleted goes on being deleted, and after a reboot xorbs that were not on disk are
  * forgotten. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -16,6 +17,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define EPOCH_BEGIN_S INT64_C(1767225600) /* the year 2026: epochs are seconds since then */
 
 static bool exists(const char *path)
 {
@@ -95,12 +98,50 @@ static void forget_xorb(void *arg, const char *namespace_id, const char *hash)
 	bucket_store_remove(arg, namespace_id, hash);
 }
 
+/* Clients keep what they know by address. The time is one that was never used before, also not by a
+ * database of which this one is an older copy. */
+static void recover_begin_epoch(struct bucket_service *service, const char *why)
+{
+	autobuffer struct buffer known = BUFFER_INIT(32);
+	int64_t epoch = clock_now_ms() / 1000 - EPOCH_BEGIN_S, last = 1;
+	char text[32];
+
+	if (server_facts_get(service->db, "cas_epoch", &known))
+		last = strtoll(buffer_text(&known), NULL, 10);
+	snprintf(text, sizeof(text), "%lld", (long long)(epoch > last ? epoch : last + 1));
+	server_facts_set(service->db, "cas_epoch", text);
+	log_info("%s: uploads are forgotten; clients send them again", why);
+}
+
+/* Is this the store that the database knows? It may have been wiped, or come from a backup. */
+static void recover_store(struct bucket_service *service)
+{
+	autobuffer struct buffer known = BUFFER_INIT(128), found = BUFFER_INIT(128);
+	autoclose int fd = open(service->xet, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct error err = ERROR_INIT;
+	char id[ID_SIZE];
+
+	if (fd < 0)
+		return;
+	if (file_read(fd, "id", &found, &err) < 0) {
+		id_new(id);
+		(void)buffer_add_text(&found, id);
+		if (file_write_atomic(fd, "id", id, ID_SIZE - 1, 0600, true, &err) < 0)
+			log_warning("%s: %s", service->xet, err.text);
+	}
+	if (server_facts_get(service->db, "cas_store", &known)) {
+		if (strcmp(buffer_text(&known), buffer_text(&found)) == 0)
+			return;
+		xorbs_forget_all(service->db);
+		recover_begin_epoch(service, "another store of uploads");
+	}
+	server_facts_set(service->db, "cas_store", buffer_text(&found));
+}
+
 static void recover_xorbs(struct bucket_service *service)
 {
-	autobuffer struct buffer now = BUFFER_INIT(128), before = BUFFER_INIT(128),
-	                         epoch = BUFFER_INIT(32);
+	autobuffer struct buffer now = BUFFER_INIT(128), before = BUFFER_INIT(128);
 	struct error err = ERROR_INIT;
-	char text[32];
 
 	if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &now, &err) < 0)
 		return;
@@ -108,13 +149,8 @@ static void recover_xorbs(struct bucket_service *service)
 	    strcmp(buffer_text(&before), buffer_text(&now)) == 0)
 		return;
 	server_facts_set(service->db, "boot_id", buffer_text(&now));
-	if (xorbs_drop_not_durable(service->db, forget_xorb, service) == 0)
-		return;
-	(void)server_facts_get(service->db, "cas_epoch", &epoch);
-	snprintf(text, sizeof(text), "%ld",
-	         epoch.len ? strtol(buffer_text(&epoch), NULL, 10) + 1 : 2);
-	server_facts_set(service->db, "cas_epoch", text);
-	log_info("uploads that a reboot may have lost are forgotten; clients send them again");
+	if (xorbs_drop_not_durable(service->db, forget_xorb, service) > 0)
+		recover_begin_epoch(service, "a reboot may have lost what was not flushed");
 }
 
 void bucket_recover(struct bucket_service *service)
@@ -129,5 +165,6 @@ void bucket_recover(struct bucket_service *service)
 	buckets_each_of_all(service->db, false, recover_folder, service);
 	recover_tmp(service);
 	recover_trash(service);
+	recover_store(service);
 	recover_xorbs(service);
 }

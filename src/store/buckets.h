@@ -80,6 +80,8 @@ int64_t xorbs_namespace_size(struct database *db, const char *namespace_id);
 bool xorbs_are_all_durable(struct database *db);
 void xorbs_set_all_durable(struct database *db, int64_t put_before_ms);
 int64_t xorbs_drop_not_durable(struct database *db, void (*fn)(void *, const char *namespace_id, const char *hash), void *arg);
+/* All of all namespaces, and the files that they were registered for: the store is another one. */
+void xorbs_forget_all(struct database *db);
 /* Unused since then, oldest first; removed from the table before `fn` is called. */
 void xorbs_take_unused(struct database *db, int64_t before_ms, int limit,
 		       void (*fn)(void *, const char *namespace_id, const char *hash), void *arg);

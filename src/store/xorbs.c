@@ -89,6 +89,12 @@ int64_t xorbs_drop_not_durable(struct database *db,
 	                  arg);
 }
 
+void xorbs_forget_all(struct database *db)
+{
+	statement_write(db, "DELETE FROM xorbs", "");
+	statement_write(db, "DELETE FROM registered_files", "");
+}
+
 void xorbs_take_unused(struct database *db, int64_t before_ms, int limit,
                        void (*fn)(void *, const char *namespace_id, const char *hash), void *arg)
 {

@@ -2,6 +2,7 @@
 """Buckets through crashes: whatever happens in the middle, row and folder agree again, and what was answered holds."""
 import os
 import random
+import shutil
 import sqlite3
 import threading
 import time
@@ -88,7 +89,7 @@ def test_uploads_that_a_reboot_lost(server):
     rows(server, "UPDATE server_facts SET value = 'another' WHERE name = 'boot_id'")
     server.start()
     second = token()
-    assert first["casUrl"].replace("/e1/", "/e2/") == second["casUrl"]
+    assert "/xet/e1/" in first["casUrl"] and second["casUrl"] != first["casUrl"]
     assert put(xorbs[0], first).status_code == 404, "the old address"
     assert put(xorbs[0], second).json() == {"was_inserted": False}
     assert put(xorbs[1], second).json() == {"was_inserted": True}
@@ -97,6 +98,12 @@ def test_uploads_that_a_reboot_lost(server):
     rows(server, "UPDATE server_facts SET value = 'a third' WHERE name = 'boot_id'")
     server.start()
     assert token()["casUrl"] == second["casUrl"], "nothing was lost"
+    server.stop()
+    shutil.rmtree(server.state / "xet")  # as a backup without it would be put back
+    server.start()
+    third = token()
+    assert third["casUrl"] not in (first["casUrl"], second["casUrl"])
+    assert put(xorbs[0], third).json() == {"was_inserted": True}
 
 
 class Worker(threading.Thread):
