@@ -65,8 +65,10 @@ bool bucket_files_find(struct database *db, const char *bucket_id, const char *p
 void bucket_files_each_with_hash(struct database *db, const char *bucket_id, const char *hash,
                                  bool (*fn)(void *, const struct bucket_file *), void *arg)
 {
-	sqlite3_stmt *stmt = statement_read(db, FILE_SELECT "WHERE hash = ? AND bucket = ?", "ti",
-	                                    hash, bucket_seq(db, bucket_id));
+	/* Left alone, SQLite reads the whole bucket by its primary key. */
+	sqlite3_stmt *stmt = statement_read(
+	        db, FILE_SELECT "INDEXED BY bucket_files_by_hash WHERE hash = ? AND bucket = ?",
+	        "ti", hash, bucket_seq(db, bucket_id));
 
 	while (statement_next(db, stmt)) {
 		struct bucket_file file;
