@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define SPOOL_BLOCK ((size_t)256 * 1024)
 
 static int open_spool(struct http_request *request, struct error *err)
 {
@@ -27,10 +30,50 @@ static int open_spool(struct http_request *request, struct error *err)
 	return 0;
 }
 
+static int spool_write(struct http_request *request, const void *data, size_t len,
+                       struct error *err)
+{
+	struct error cause = ERROR_INIT;
+
+	if (file_write_all(request->body_fd, data, len, &cause) == 0)
+		return 0;
+	/* Not "unavailable", which a client tries again for minutes. */
+	if (cause.code == E_UNAVAILABLE)
+		return fail(err, E_TOO_LARGE, "the disk of this server is full");
+	return fail(err, E_UNAVAILABLE, "the upload cannot be stored: %s", cause.text);
+}
+
+/* libmicrohttpd gives a few kilobytes at a time, of which writes would cost more than all else. */
+static int spool_add(struct http_request *request, const char *data, size_t len, struct error *err)
+{
+	while (len > 0) {
+		size_t n = SPOOL_BLOCK - request->spool_used;
+
+		if (!request->spool_block)
+			request->spool_block = xmalloc(SPOOL_BLOCK);
+		if (n > len)
+			n = len;
+		memcpy(request->spool_block + request->spool_used, data, n);
+		request->spool_used += n;
+		data += n;
+		len -= n;
+		if (request->spool_used == SPOOL_BLOCK && http_body_end(request, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int http_body_end(struct http_request *request, struct error *err)
+{
+	size_t used = request->spool_used;
+
+	request->spool_used = 0;
+	return used > 0 ? spool_write(request, request->spool_block, used, err) : 0;
+}
+
 static int spool(struct http_request *request, const char *data, size_t len, struct error *err)
 {
 	struct http_server *server = request->server;
-	struct error cause = ERROR_INIT;
 
 	if (request->body_max >= 0 && server->spools_bytes + (int64_t)len > HTTP_SPOOLS_MAX_BYTES)
 		return fail(err, E_UNAVAILABLE, "too many uploads at once, try again");
@@ -40,12 +83,7 @@ static int spool(struct http_request *request, const char *data, size_t len, str
 		request->spooled_bytes += (int64_t)len;
 		server->spools_bytes += (int64_t)len;
 	}
-	if (file_write_all(request->body_fd, data, len, &cause) == 0)
-		return 0;
-	/* Not "unavailable", which a client tries again for minutes. */
-	if (cause.code == E_UNAVAILABLE)
-		return fail(err, E_TOO_LARGE, "the disk of this server is full");
-	return fail(err, E_UNAVAILABLE, "the upload cannot be stored: %s", cause.text);
+	return spool_add(request, data, len, err);
 }
 
 int http_body_take(struct http_request *request, const char *data, size_t len, struct error *err)
@@ -75,6 +113,8 @@ void http_body_clear(struct http_request *request)
 	buffer_clear(&request->body);
 	request->server->spools_bytes -= request->spooled_bytes;
 	request->spooled_bytes = 0;
+	free(take_ptr(&request->spool_block));
+	request->spool_used = 0;
 	if (request->body_fd >= 0)
 		(void)close(request->body_fd);
 	request->body_fd = -1;

@@ -90,6 +90,8 @@ struct http_request {
 	int body_fd;
 	int64_t body_bytes; /* received */
 	int64_t spooled_bytes; /* counted in the server's sum */
+	char *spool_block;     /* of these, not yet in body_fd */
+	size_t spool_used;
 	int64_t body_max;
 	int64_t begin_us;
 	char id[48];
@@ -188,6 +190,8 @@ char *http_request_text(struct http_request *request, size_t size); /* lives as 
 
 /* http_body.c */
 int http_body_take(struct http_request *request, const char *data, size_t len, struct error *err);
+/* All of it has come: write what is left to the file. */
+int http_body_end(struct http_request *request, struct error *err);
 void http_body_clear(struct http_request *request);
 
 /* http_respond.c: takes `response` */

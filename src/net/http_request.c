@@ -152,6 +152,9 @@ static enum MHD_Result run_handler(struct http_request *request)
 	const struct http_route *route = request->match.route;
 
 	request->phase = PHASE_HANDLING;
+	if (request->refusal.code == E_NONE)
+		(void)http_body_end(request, &request->refusal);
+	free(take_ptr(&request->spool_block));
 	if (request->refusal.code != E_NONE) {
 		refuse(request);
 		return MHD_YES;
