@@ -19,7 +19,7 @@ struct xet_service {
 	int64_t keep_ms;
 	struct loop_timer *sync_timer, *collect_timer;
 	bool is_sync_wanted, is_syncing;
-	int64_t sync_before_ms;
+	int64_t sync_before_ms, sync_wanted_ms; /* real; monotonic: since then */
 	int64_t table_cursor;
 	struct xet_prune *prune;
 };

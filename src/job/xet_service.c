@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SYNC_AFTER_MS 5000
+#define SYNC_AFTER_MS 5000 /* without an upload, which a flush would slow down, … */
+#define SYNC_LATEST_MS 60000 /* … but not for ever */
 #define SYNC_AGAIN_MS 60000 /* after a failure */
 #define COLLECT_EVERY_MS (60 * 60 * INT64_C(1000))
 #define COLLECT_SOON_MS 2000
@@ -51,9 +52,13 @@ static void sync_now(void *arg)
 
 void xet_sync_later(struct xet_service *service)
 {
-	if (!service->is_sync_wanted && !service->is_syncing)
-		loop_timer_start(service->sync_timer, SYNC_AFTER_MS, 0);
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (!service->is_sync_wanted)
+		service->sync_wanted_ms = now_ms;
 	service->is_sync_wanted = true;
+	if (!service->is_syncing && now_ms - service->sync_wanted_ms < SYNC_LATEST_MS)
+		loop_timer_start(service->sync_timer, SYNC_AFTER_MS, 0);
 }
 
 struct collected {
