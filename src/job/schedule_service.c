@@ -125,8 +125,9 @@ void schedule_service_arm(struct schedule_service *service)
 
 void schedule_service_soon(struct schedule_service *service)
 {
+	/* Not 0: libuv would run it again before it looks at any socket. */
 	if (service->more)
-		loop_timer_start(service->more, 0, 0);
+		loop_timer_start(service->more, 1, 0);
 }
 
 static void service_take_back(struct schedule_service *service, int64_t now_ms)

@@ -164,6 +164,13 @@ def test_list_filters_by_label(server):
     assert len(server.call("GET", "/api/scheduled-jobs/alice?label=list%3Dx&label=n%3D1").json()) == 1
     assert server.call("GET", "/api/scheduled-jobs/alice?label=list%3Dnone").json() == []
     assert server.call("GET", "/api/scheduled-jobs/alice?label=list").status_code == 400
+    path, seen = "/api/scheduled-jobs/alice?label=list%3Dx&limit=2", []
+    while path:
+        answer = server.call("GET", path)
+        seen.append([schedule["id"] for schedule in answer.json()])
+        path = answer.links["next"]["url"][len(server.endpoint):] if "next" in answer.links else None
+    assert seen[0] == ids[:2] and sum(seen, []) == ids
+    assert server.call("GET", "/api/scheduled-jobs/alice?limit=0").status_code == 400
     for schedule in made:
         delete(server, schedule)
 
