@@ -42,10 +42,14 @@ static void request_free(struct webhook_request *request)
 
 void webhook_request_stop(struct webhook_service *service)
 {
+	struct webhook_request *request, *next;
+
 	http_client_free(service->client);
 	service->client = NULL;
-	while (service->requests)
-		request_free(service->requests);
+	for (request = service->requests; request; request = next) {
+		next = request->next;
+		request_free(request);
+	}
 }
 
 bool webhook_request_allows(const struct sockaddr *address)

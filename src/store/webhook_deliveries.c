@@ -168,10 +168,11 @@ void webhook_deliveries_each(struct database *db, const char *webhook_id, int li
 
 void webhook_deliveries_hurry(struct database *db, const char *webhook_id)
 {
-	statement_write(db,
-	                "UPDATE webhook_deliveries SET next_ms = 0 WHERE state = 0 AND next_ms > 0 AND"
-	                " webhook = (SELECT seq FROM webhooks WHERE id = ?)",
-	                "t", webhook_id);
+	statement_write(
+	        db,
+	        "UPDATE webhook_deliveries SET next_ms = 0 WHERE state = 0 AND next_ms > 0 AND"
+	        " webhook = (SELECT seq FROM webhooks WHERE id = ?)",
+	        "t", webhook_id);
 }
 
 void webhook_deliveries_prune(struct database *db, const char *webhook_id, int keep)
