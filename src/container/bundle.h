@@ -15,11 +15,12 @@ struct bundle_options {
 	const struct monitor_spec *spec;
 	const struct configuration *configuration;
 	const struct user_lookup *user;
-	json_t *seccomp;	      /* NULL: none */
-	const char *seccomp_program;  /* what counts instead, for crun; NULL: none */
-	int user_fd, network_fd;      /* namespaces, opened by the runtime as ours */
-	const char *ca_source;	      /* file to show at BUNDLE_CA_PATH; NULL: none */
-	const json_t *mounts;	      /* {"source","target","read_only"} each, bound into the job; NULL: none */
+	json_t *seccomp;             /* NULL: none */
+	const char *seccomp_program; /* what counts instead, for crun; NULL: none */
+	int user_fd, network_fd;     /* namespaces, opened by the runtime as ours */
+	const char *ca_source;       /* file to show at BUNDLE_CA_PATH; NULL: none */
+	const json_t
+	        *mounts; /* {"source","target","read_only"} each, bound into the job; NULL: none */
 };
 
 /* Write config.json into the present directory (0600). */

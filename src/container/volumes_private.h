@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of volumes.c (life of all), volume_folder.c (what is shown), volume_serve.c (mount and process). */
+/* Inside of volumes.c (life of all), volume_folder.c (what is shown), volume_serve.c (mount and
+ * process). */
 #ifndef HEARTH_CONTAINER_VOLUMES_PRIVATE_H
 #define HEARTH_CONTAINER_VOLUMES_PRIVATE_H
 
@@ -12,14 +13,14 @@
 struct volume {
 	struct volumes *set;
 	json_t *request; /* for hearth-mount; NULL once it is told */
-	char *what;	 /* "bucket alice/out" */
+	char *what;      /* "bucket alice/out" */
 	char *target;
 	char source[64]; /* on the stage */
 	bool is_bucket, is_read_only, is_ready, is_mounted;
-	int64_t patience_ms; /* until it is ready; 0: for ever */
+	int64_t patience_ms;                /* until it is ready; 0: for ever */
 	int folder_fd, link_fd, request_fd; /* request: its standard input */
-	pid_t pid; /* 0: not started, or reaped */
-	int status; /* of the process, once reaped */
+	pid_t pid;                          /* 0: not started, or reaped */
+	int status;                         /* of the process, once reaped */
 	struct poller_watch *watch;
 	char error[ERROR_TEXT_SIZE]; /* that it told */
 };
