@@ -268,11 +268,9 @@ static void on_open(fuse_req_t request, fuse_ino_t number, struct fuse_file_info
 		fuse_reply_err(request, node->is_directory ? EISDIR : EROFS);
 		return;
 	}
-	reader = xcalloc(1, sizeof(*reader));
-	reader->file = repository_file_get(request_repository(request), (uint32_t)number);
+	reader = repository_file_open(request_repository(request), (uint32_t)number);
 	info->fh = (uint64_t)(uintptr_t)reader;
-	reader->generation = reader->file->generation;
-	info->keep_cache = !reader->file->is_stale;
+	info->keep_cache = !node->is_stale;
 	fuse_reply_open(request, info);
 }
 
@@ -280,8 +278,7 @@ static void on_release(fuse_req_t request, fuse_ino_t number, struct fuse_file_i
 {
 	struct file_reader *reader = (struct file_reader *)(uintptr_t)info->fh;
 
-	repository_file_put(reader->file);
-	free(reader);
+	repository_file_close(reader);
 	fuse_reply_err(request, 0);
 }
 

@@ -67,6 +67,7 @@ void repository_list_end(struct repository *repository);
 
 /* Files. */
 struct file_reader { /* an open file of the job */
+	struct file_reader *next; /* of the file */
 	struct repository_file *file;
 	unsigned generation; /* of the file when it was opened */
 	int64_t position; /* behind the last read */
@@ -105,10 +106,10 @@ struct repository_file {
 	int opens;
 	struct pending *pending;
 	struct file_read *reads;
+	struct file_reader *readers;
 	struct range *ranges;
 	bool has_news; /* a block came or failed: look at the reads */
 	bool is_fetched; /* something of it was fetched by us: the mark of being verified is gone */
-	bool is_stale;	/* the kernel's pages of it may be wrong */
 	unsigned generation; /* counts wrong contents: who has read some gets no more */
 	bool has_failed;	/* reads failed since it was opened */
 	char *url;	/* where redirects led to; NULL: ask the Hub */
@@ -121,6 +122,8 @@ struct repository_file {
 
 struct repository_file *repository_file_get(struct repository *repository, uint32_t number); /* opens++ */
 void repository_file_put(struct repository_file *file);					    /* opens-- */
+struct file_reader *repository_file_open(struct repository *repository, uint32_t number);
+void repository_file_close(struct file_reader *reader);
 /* True: answered at once. */
 bool repository_file_read(struct file_reader *reader, fuse_req_t request, int64_t offset, size_t size);
 bool repository_file_want(struct repository_file *file, uint32_t first, uint32_t end, bool is_wanted);

@@ -97,9 +97,38 @@ static void file_free(struct repository_file *file)
 	repository_range_cancel(file);
 	while (file->pending)
 		repository_file_pending_drop(file, file->pending);
+	/* A kernel that is unmounting does not close what was open. */
+	while (file->readers) {
+		struct file_reader *reader = file->readers;
+
+		file->readers = reader->next;
+		free(reader);
+	}
 	repository_verify_end(file);
 	free(file->url);
 	free(file);
+}
+
+struct file_reader *repository_file_open(struct repository *repository, uint32_t number)
+{
+	struct file_reader *reader = xcalloc(1, sizeof(*reader));
+
+	reader->file = repository_file_get(repository, number);
+	reader->generation = reader->file->generation;
+	reader->next = reader->file->readers;
+	reader->file->readers = reader;
+	return reader;
+}
+
+void repository_file_close(struct file_reader *reader)
+{
+	struct file_reader **link = &reader->file->readers;
+
+	while (*link != reader)
+		link = &(*link)->next;
+	*link = reader->next;
+	repository_file_put(reader->file);
+	free(reader);
 }
 
 /* Nobody has it open any more: what was asked for ahead is not needed. */

@@ -22,6 +22,7 @@ struct tree_node {
 	uint32_t parent, first_child, last_child, next; /* 0: none */
 	uint32_t name;			 /* offset of the text */
 	bool is_directory, is_listed;	 /* listed: all its children are known */
+	bool is_stale;			 /* the kernel may keep wrong contents of it */
 	uint8_t oid_len;		 /* 20: git blob, 32: sha256 of an LFS file, 0: none */
 	uint8_t oid[TREE_OID_MAX];
 	int64_t size;

@@ -71,7 +71,7 @@ static void verify_refuse(struct repository_file *file)
 	          repository->about.type, repository->about.source, buffer_text(&path));
 	for (uint32_t i = 0; i < file->n_blocks; i++)
 		block_cache_drop(repository->cache, &file->key, i);
-	file->is_stale = true;
+	repository_tree_node(repository->tree, file->number)->is_stale = true;
 	file->generation++;
 	file->is_fetched = true;
 	repository_verify_begin(file);
@@ -80,7 +80,7 @@ static void verify_refuse(struct repository_file *file)
 static bool verify_finish(struct repository_file *file)
 {
 	struct repository *repository = file->repository;
-	const struct tree_node *node = repository_tree_node(repository->tree, file->number);
+	struct tree_node *node = repository_tree_node(repository->tree, file->number);
 	unsigned char digest[EVP_MAX_MD_SIZE];
 
 	if (EVP_DigestFinal_ex(file->verify_context, digest, NULL) != 1)
@@ -90,7 +90,7 @@ static bool verify_finish(struct repository_file *file)
 		return false;
 	}
 	repository_verify_end(file);
-	file->is_stale = false;
+	node->is_stale = false;
 	block_cache_set_verified(repository->cache, &file->key, true);
 	return true;
 }
