@@ -353,12 +353,12 @@ def test_volumes_are_those_of_the_moment(server):
     assert server.call("POST", "/api/buckets/alice/results", json={"private": True}).status_code == 200
     schedule = create(server, command=("sh", "-c", "echo run >> /out/log; cat /out/log"), job={"volumes": [volume]})
     assert schedule["jobSpec"]["volumes"][0]["source"] == "alice/results"
-    for n in (1, 2):
-        job = post(server, schedule, "run")
+    for n in (1, 2):  # the second one waits until the first has left
+        path = f"/api/scheduled-jobs/alice/{schedule['id']}/run"
+        job = wait_until(lambda: (answer := server.call("POST", path)).status_code == 200 and answer.json(), 20, "trigger")
         assert server.wait_job(job["id"])["status"]["stage"] == "COMPLETED"
         assert server.log_lines(job["id"]) == ["run"] * n
-        wait_until(lambda: not server.live_monitors(), 20, "end of the job")
     wait_until(lambda: server.call("DELETE", "/api/buckets/alice/results").status_code in (200, 204), 20, "removal of the bucket")
-    error = post(server, schedule, "run", 409)["error"]
-    assert "cannot run" in error and "alice/results" in error
+    error = wait_until(lambda: "cannot run" in (text := post(server, schedule, "run", 409)["error"]) and text, 20, "the other refusal")
+    assert "alice/results" in error
     delete(server, schedule)
