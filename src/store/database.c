@@ -43,6 +43,7 @@ struct database {
 	size_t n_waiters, cap_waiters;
 	struct cached cache[CACHE_SIZE];
 	size_t n_cached;
+	struct cached *last; /* looked up last: most statements end before the next one begins */
 	void (*checkpoint)(void *arg);
 	void *checkpoint_arg;
 };
@@ -278,6 +279,7 @@ static sqlite3_stmt *statement_get(struct database *db, const char *sql)
 		slot->sql = sql;
 		db->n_cached++;
 	}
+	db->last = slot;
 	/* In use further up: a callback reads what its caller reads. */
 	if (sqlite3_stmt_busy(slot->stmt))
 		return statement_prepare(db, sql, 0);
@@ -340,16 +342,24 @@ bool statement_next(struct database *db, sqlite3_stmt *stmt)
 	return rc == SQLITE_ROW;
 }
 
+static bool statement_is_cached(const struct database *db, const sqlite3_stmt *stmt)
+{
+	if (db->last && db->last->stmt == stmt)
+		return true;
+	for (size_t i = 0; i < CACHE_SIZE; i++)
+		if (db->cache[i].stmt == stmt)
+			return true;
+	return false;
+}
+
 void statement_end(struct database *db, sqlite3_stmt *stmt)
 {
-	for (size_t i = 0; i < CACHE_SIZE; i++) {
-		if (db->cache[i].stmt == stmt) {
-			sqlite3_reset(stmt);
-			sqlite3_clear_bindings(stmt);
-			return;
-		}
+	if (statement_is_cached(db, stmt)) {
+		sqlite3_reset(stmt);
+		sqlite3_clear_bindings(stmt);
+	} else {
+		sqlite3_finalize(stmt);
 	}
-	sqlite3_finalize(stmt);
 }
 
 void statement_write(struct database *db, const char *sql, const char *types, ...)
