@@ -135,7 +135,7 @@ static void test_spec(void **state)
 	        {"\"timeout_s\":1", "\"timeout_s\":0"},
 	        {"\"network\":\"none\"", "\"network\":\"host\""},
 	        {"\"pids_limit\":0", "\"pids_limit\":-1"},
-	        {"\"marker\":true", "\"marker\":true,\"mounts\":[{}]"},
+	        {"\"marker\":true", "\"marker\":true,\"mounts\":[7]"},
 	        {"0123456789abcdef01234567", "../../../../../etc/passw"},
 	};
 	struct monitor_spec spec;
