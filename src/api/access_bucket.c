@@ -9,12 +9,27 @@
 #include <string.h>
 #include <strings.h>
 
-static int bucket_invisible(struct access *access, struct error *err)
+/* A bucket of the caller's own that somebody has named without its namespace. */
+static bool caller_has_bucket(const struct access *access, const char *name)
+{
+	struct bucket bucket;
+
+	return access->caller.is_known &&
+	       buckets_find(access->api->db, access->caller.user.name, name, &bucket);
+}
+
+static int bucket_invisible(struct access *access, const char *ns, const char *name,
+                            struct error *err)
 {
 	http_add_header(access->request, "X-Error-Code", "RepoNotFound");
 	if (!access->caller.is_known)
 		return fail(err, E_UNAUTHORIZED, "Invalid username or password.");
-	return fail(err, E_NOT_FOUND, "Repository not found");
+	if (caller_has_bucket(access, ns))
+		return fail(err, E_NOT_FOUND,
+		            "Bucket not found: %.100s/%.100s. Did you mean %.100s in the bucket "
+		            "%s/%.100s?",
+		            ns, name, name, access->caller.user.name, ns);
+	return fail(err, E_NOT_FOUND, "Bucket not found: %.100s/%.100s", ns, name);
 }
 
 static int bucket_not_writable(const struct access *access, const struct bucket *bucket,
@@ -44,10 +59,10 @@ int access_find_bucket(struct access *access, const char *namespace_name, const 
 		namespace_name = access->caller.user.name;
 	if (!buckets_find(access->api->db, namespace_name, name, ret) ||
 	    !accounts_find_by_id(access->api->db, ret->namespace_id, &ns))
-		return bucket_invisible(access, err);
+		return bucket_invisible(access, namespace_name, name, err);
 	role = caller_role(access->api, &access->caller, &ns);
 	if (role < ROLE_READ && ret->is_private)
-		return bucket_invisible(access, err);
+		return bucket_invisible(access, namespace_name, name, err);
 	if (needs_write && role < ROLE_WRITE)
 		return bucket_not_writable(access, ret, err);
 	return 0;
@@ -73,9 +88,13 @@ static int check_list(struct access *access, const char *name, struct error *err
 		return fail(err, E_UNAUTHORIZED, "Invalid username or password.");
 	if (is_me)
 		name = access->caller.user.name;
-	if (!accounts_find(access->api->db, name, &access->ns))
-		return fail(err, E_NOT_FOUND, "Namespace not found: %.100s", name);
-	return 0;
+	if (accounts_find(access->api->db, name, &access->ns))
+		return 0;
+	if (caller_has_bucket(access, name))
+		return fail(err, E_NOT_FOUND,
+		            "Namespace not found: %.100s. Did you mean the bucket %s/%.100s?", name,
+		            access->caller.user.name, name);
+	return fail(err, E_NOT_FOUND, "Namespace not found: %.100s", name);
 }
 
 int access_check_bucket(struct access *access, enum api_right right, struct error *err)

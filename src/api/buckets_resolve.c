@@ -228,7 +228,9 @@ static void resolve_answer(struct resolve *resolve)
 
 	if (!resolve->is_found) {
 		http_add_header(request, "X-Error-Code", "EntryNotFound");
-		answer_fail(request, E_NOT_FOUND, "Entry not found");
+		answer_fail(request, E_NOT_FOUND,
+		            "Entry not found: there is no file %.300s in the bucket",
+		            resolve->path);
 		return;
 	}
 	snprintf(etag, sizeof(etag), "\"%s\"", resolve->file.hash);
@@ -274,7 +276,7 @@ void buckets_resolve(struct http_request *request, void *context)
 
 	if (bucket_path_check(path, &err) < 0) {
 		http_add_header(request, "X-Error-Code", "EntryNotFound");
-		answer_fail(request, E_NOT_FOUND, "Entry not found");
+		answer_fail(request, E_NOT_FOUND, "Entry not found: %s", err.text);
 		return;
 	}
 	resolve = xcalloc(1, sizeof(*resolve));

@@ -66,6 +66,24 @@ int bucket_hub_create(struct hub *hub, const struct bucket_uri *bucket, const ch
 	return 0;
 }
 
+void bucket_hub_suggest(struct hub *hub, char *const *arguments, size_t n, struct error *err)
+{
+	struct error ignored = ERROR_INIT;
+	const char *space;
+	for (size_t i = 0; i < n; i++) {
+		const char *name = arguments[i];
+		if (strncmp(name, BUCKET_URI_PREFIX, strlen(BUCKET_URI_PREFIX)) == 0)
+			name += strlen(BUCKET_URI_PREFIX);
+		size_t len = strcspn(name, "/");
+		if (err->code != E_INVALID || len == 0 || (name[len] && name[len + 1]) ||
+		    hub_namespace(hub, NULL, &space, &ignored) < 0)
+			continue;
+		autofree char *text = xstrdup(err->text);
+		(void)fail(err, E_INVALID, "%s Did you mean %s/%.*s?", text, space, (int)len, name);
+		return;
+	}
+}
+
 /* The server may match the prefix as plain text. */
 static bool is_below(const char *path, const char *prefix)
 {

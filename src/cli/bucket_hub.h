@@ -18,6 +18,9 @@ int bucket_hub_create(struct hub *hub, const struct bucket_uri *bucket, const ch
 		      bool exist_ok, json_t **ret_answer, struct error *err);
 int bucket_hub_info(struct hub *hub, const struct bucket_uri *bucket, json_t **ret, struct error *err);
 
+/* After a failure: somebody has named a bucket by its bare name (`arguments`); says what it is called. */
+void bucket_hub_suggest(struct hub *hub, char *const *arguments, size_t n, struct error *err);
+
 /* Entries as the API has them, below bucket->path (or the file of that path). */
 int bucket_hub_tree(struct hub *hub, const struct bucket_uri *bucket, bool is_recursive, json_t **ret,
 		    struct error *err);

@@ -138,6 +138,8 @@ int bucket_du_command(struct invocation *in)
 	int rc = hub_open(options_text(&in->options, "token"), &hub, &err);
 	for (size_t i = 0; rc == 0 && i < in->options.n_arguments; i++)
 		rc = measure(hub, in->options.arguments[i], rows, &err);
+	if (rc < 0 && hub)
+		bucket_hub_suggest(hub, in->options.arguments, in->options.n_arguments, &err);
 	hub_free(hub);
 	if (rc < 0)
 		return output_fail(&err);

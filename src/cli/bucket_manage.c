@@ -112,6 +112,8 @@ static int with_hub(struct invocation *in,
 	int rc = hub_open(options_text(&in->options, "token"), &hub, &err);
 	if (rc == 0)
 		rc = fn(in, hub, &err);
+	if (rc < 0 && hub)
+		bucket_hub_suggest(hub, in->options.arguments, in->options.n_arguments, &err);
 	hub_free(hub);
 	return rc < 0 ? output_fail(&err) : rc;
 }

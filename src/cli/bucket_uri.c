@@ -27,7 +27,7 @@ int bucket_uri_parse(const char *text, struct bucket_uri *ret, struct error *err
 	size_t name = rest[space] ? strcspn(rest + space + 1, "/") : 0;
 	if (space == 0 || name == 0)
 		return fail(err, E_INVALID,
-		            "Invalid bucket path: '%s'. Expected format: namespace/bucket_name",
+		            "Invalid bucket path: '%s'. Expected format: namespace/bucket_name.",
 		            text);
 	const char *path = rest + space + 1 + name;
 	size_t len = strlen(path);

@@ -15,6 +15,17 @@ static int bad_spec(const char *text, struct error *err)
 	            text);
 }
 
+/* What follows the last colon is a mode that is none, not a part of the path. */
+static int check_mount(const char *mount, const char *text, struct error *err)
+{
+	const char *colon = strchr(mount, ':');
+	if (!colon)
+		return 0;
+	return fail(err, E_INVALID,
+	            "Invalid volume '%s': '%s' behind the mount path must be ':ro' or ':rw'", text,
+	            colon);
+}
+
 /* Cuts "TYPE/" off; without one it is a model. */
 static const char *take_type(char **source)
 {
@@ -69,10 +80,20 @@ int volume_spec_parse(const char *text, json_t **ret, struct error *err)
 	}
 	char *mount = strstr(copy, ":/");
 	if (!mount)
-		return bad_spec(text, err);
+		return fail(err, E_INVALID,
+		            "Missing mount path in volume spec '%s'. It ends in ':/MOUNT' with a "
+		            "whole path (e.g. 'hf://buckets/me/out:/out')",
+		            text);
+	if (check_mount(mount + 1, text, err) < 0)
+		return -1;
 	*mount++ = '\0';
 	const char *type = take_type(&source);
 	const char *path = take_path(source);
+	if (!path && strcmp(type, "bucket") == 0)
+		return fail(err, E_INVALID,
+		            "Invalid volume '%s': a bucket is named with its owner, "
+		            "hf://buckets/OWNER/NAME:/MOUNT",
+		            text);
 	if (!path)
 		return bad_spec(text, err);
 	char *revision = strchr(source, '@');
@@ -117,6 +138,8 @@ int volume_folder_parse(const char *text, struct volume_folder *ret, struct erro
 		            "Invalid volume '%s': there is no folder before the "
 		            "mount path",
 		            text);
+	if (check_mount(mount + 1, text, err) < 0)
+		return -1;
 	*ret = (struct volume_folder){
 	        .source = xstrndup(copy, (size_t)(mount - copy)),
 	        .mount = xstrdup(mount + 1),

@@ -70,6 +70,19 @@ static int check_bucket(struct database *db, const json_t *volume, size_t i, vol
 	return 0;
 }
 
+/* " (did you mean …)" if a bucket of that name can be read: "buckets/" is easily forgotten. */
+static const char *suggest_bucket(struct database *db, const json_t *volume, volumes_role_fn *role,
+                                  void *arg)
+{
+	struct bucket bucket;
+	struct account ns;
+
+	if (!find_bucket(db, volume, &bucket) || !accounts_find(db, bucket.namespace_name, &ns) ||
+	    (bucket.is_private && role(arg, &ns) < ROLE_READ))
+		return "";
+	return "; a bucket of that name is mounted with hf://buckets/ in front";
+}
+
 static char *mirror_folder(const struct configuration *c, const json_t *volume)
 {
 	const char *revision = json_get_text(volume, "revision", "");
@@ -80,7 +93,7 @@ static char *mirror_folder(const struct configuration *c, const json_t *volume)
 }
 
 static int check_repository(const struct configuration *c, const json_t *volume, size_t i,
-                            struct error *err)
+                            const char *suggestion, struct error *err)
 {
 	const char *type = json_get_text(volume, "type", ""),
 	           *source = json_get_text(volume, "source", "");
@@ -93,15 +106,16 @@ static int check_repository(const struct configuration *c, const json_t *volume,
 		if (!job_volumes_endpoint(c))
 			return fail(err, E_NOT_FOUND,
 			            "volumes[%zu]: the mirror of this server has no %s %s at "
-			            "revision %s",
-			            i, type, source, json_get_text(volume, "revision", "main"));
+			            "revision %s%s",
+			            i, type, source, json_get_text(volume, "revision", "main"),
+			            suggestion);
 	}
 	if (job_volumes_endpoint(c))
 		return 0;
 	return fail(err, E_INVALID,
 	            "volumes[%zu]: the %s %s cannot be mounted: no Hub is configured on this "
-	            "server (setting hub.endpoint or hub.mirror)",
-	            i, type, source);
+	            "server (setting hub.endpoint or hub.mirror)%s",
+	            i, type, source, suggestion);
 }
 
 int job_volumes_check(struct database *db, const struct configuration *c, const json_t *body,
@@ -112,8 +126,10 @@ int job_volumes_check(struct database *db, const struct configuration *c, const 
 
 	json_array_foreach(json_object_get(body, "volumes"), i, volume)
 	{
-		if (is_bucket(volume) ? check_bucket(db, volume, i, role, arg, err) < 0
-		                      : check_repository(c, volume, i, err) < 0)
+		if (is_bucket(volume)
+		            ? check_bucket(db, volume, i, role, arg, err) < 0
+		            : check_repository(c, volume, i, suggest_bucket(db, volume, role, arg),
+		                               err) < 0)
 			return -1;
 	}
 	return 0;
@@ -230,7 +246,7 @@ int job_volumes_mounts(struct database *db, const struct configuration *c, const
 	json_array_foreach(json_object_get(body, "volumes"), i, volume)
 	{
 		if (!is_bucket(volume)) {
-			if (check_repository(c, volume, i, err) < 0)
+			if (check_repository(c, volume, i, "", err) < 0)
 				return -1;
 			json_array_append_new(mounts, repository_mount(c, volume));
 			continue;

@@ -225,6 +225,33 @@ def test_whole_buckets(server, hearth):
     hearth("delete", f"alice/{name}x", "--yes", "--missing-ok")
 
 
+@pytest.mark.parametrize("words", [["ls", "NAME"], ["info", "NAME"], ["du", "NAME"], ["delete", "NAME", "-y"], ["mv", "alice/x", "NAME"],
+                                   ["settings", "NAME", "--private"], ["cp", "hf://buckets/NAME/a/file", "."]])
+def test_a_bare_name_is_completed(hearth, bucket, words):
+    name = bucket.split("/")[1]
+    said = hearth(*[word.replace("NAME", name) for word in words], status=1).stderr
+    assert "Did you mean" in said and bucket in said, said
+
+
+def test_what_is_missing_is_named(server, hearth, bucket):
+    assert "alice/none" in hearth("ls", "alice/none", status=1).stderr
+    assert "no file none.txt" in hearth("cp", f"hf://buckets/{bucket}/none.txt", "-", status=1).stderr
+    # Another user learns nothing about buckets that are not theirs.
+    assert server.call("POST", f"/api/buckets/{bucket}x", json={"private": True}).status_code == 200
+    answer = server.call("GET", f"/api/buckets/{bucket}x", token="")
+    assert answer.status_code == 401 and bucket not in answer.text
+    server.call("DELETE", f"/api/buckets/{bucket}x")
+
+
+def test_volumes_of_buckets_that_are_named_wrongly(server, bucket):
+    owner, name = bucket.split("/")
+    for volume, expected in ((f"hf://{bucket}:/o", "hf://buckets/ in front"), (f"hf://buckets/{name}:/o", "OWNER/NAME"),
+                             (f"hf://buckets/{bucket}:/o:rx", "':rx' behind the mount path"), (f"hf://buckets/{bucket}:o", "Missing mount path"),
+                             ("/etc:/o:rx", "':rx' behind the mount path")):
+        done = server.hearth("run", "-v", volume, "busybox", "true")
+        assert done.returncode == 1 and expected in done.stderr, (volume, done.stderr)
+
+
 def test_removing_asks(server, hearth, bucket, tree):
     hearth("sync", tree, f"hf://buckets/{bucket}")
     hearth("rm", f"{bucket}/plain.txt", status=1, input="\n")

@@ -181,8 +181,10 @@ static void volumes(void **state)
 	check_volume("hf://o/m@refs/pr/1/p:/m",
 	             "{\"type\":\"model\",\"source\":\"o/m\",\"mountPath\":\"/m\",\"revision\":"
 	             "\"refs/pr/1\",\"path\":\"p\"}");
-	static const char *const bad[] = {"hf://o/m", "hf://o:/x",  "hf://:/x",     "hf://o/:/x",
-	                                  "./x:/y",   "hf:///m:/x", "hf://o/@r:/x", "hf://o//m:/x"};
+	static const char *const bad[] = {
+	        "hf://o/m",       "hf://o:/x",         "hf://:/x",          "hf://o/:/x",
+	        "./x:/y",         "hf:///m:/x",        "hf://o/@r:/x",      "hf://o//m:/x",
+	        "hf://o/m:/x:rx", "hf://buckets/b:/x", "hf://buckets/o/b:x"};
 	struct error err = ERROR_INIT;
 	json_t *volume;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
