@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "hub/bucket_path.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,8 @@ struct tree {
 	struct buckets_call call;
 	struct buffer json;
 	char *last;
+	int64_t last_uploaded_ms;
+	enum bucket_order order;
 	bool has_too_much;
 };
 
@@ -70,15 +73,21 @@ static void tree_entry(void *arg, const struct bucket_entry *entry)
 		tree->has_too_much = true;
 	free(tree->last);
 	tree->last = xstrdup(entry->path);
+	tree->last_uploaded_ms = entry->file ? entry->file->uploaded_ms : 0;
 }
 
-/* A path may hold anything; digits are safe in a URL. */
+/* A path may hold anything; digits are safe in a URL. By upload: "MILLISECONDS:PATH". */
 static void tree_add_link(struct tree *tree)
 {
 	struct http_request *request = tree->call.request;
 	autobuffer struct buffer link = BUFFER_INIT(32768), cursor = BUFFER_INIT(8192);
+	autofree char *last = NULL;
 
-	for (const char *c = tree->last; *c; c++)
+	if (tree->order == BUCKET_BY_UPLOAD)
+		last = xasprintf("%" PRId64 ":%s", tree->last_uploaded_ms, tree->last);
+	else
+		last = xstrdup(tree->last);
+	for (const char *c = last; *c; c++)
 		(void)buffer_printf(&cursor, "%02x", (unsigned char)*c);
 	if (page_link_write(&link,
 	                    http_base_url(request, tree->call.api->configuration->public_url),
@@ -125,13 +134,26 @@ static char *tree_read_cursor(struct http_request *request)
 	return path;
 }
 
+static int tree_read_order(struct http_request *request, struct bucket_list_query *ret,
+                           struct error *err)
+{
+	const char *sort = http_query(request, "sort"),
+	           *direction = http_query(request, "direction");
+
+	if (sort && strcmp(sort, "path") != 0 && strcmp(sort, "uploadedAt") != 0)
+		return fail(err, E_INVALID, "sort must be path or uploadedAt");
+	if (direction && strcmp(direction, "asc") != 0 && strcmp(direction, "desc") != 0)
+		return fail(err, E_INVALID, "direction must be asc or desc");
+	ret->order = sort && *sort == 'u' ? BUCKET_BY_UPLOAD : BUCKET_BY_PATH;
+	ret->is_descending = direction ? *direction == 'd' : ret->order == BUCKET_BY_UPLOAD;
+	return 0;
+}
+
 static int tree_read_query(struct http_request *request, struct bucket_list_query *ret,
                            struct error *err)
 {
 	const char *limit = http_query(request, "limit"), *end = "";
 	const char *recursive = http_query(request, "recursive");
-	const char *sort = http_query(request, "sort"),
-	           *direction = http_query(request, "direction");
 
 	ret->limit = TREE_LIMIT;
 	if (limit)
@@ -142,11 +164,19 @@ static int tree_read_query(struct http_request *request, struct bucket_list_quer
 	    strcmp(recursive, "1") != 0 && strcmp(recursive, "0") != 0)
 		return fail(err, E_INVALID, "recursive must be true or false");
 	ret->is_recursive = !recursive || *recursive == 't' || *recursive == '1';
-	if ((sort && strcmp(sort, "path") != 0) || (direction && strcmp(direction, "asc") != 0))
-		return fail(err, E_INVALID,
-		            "files are listed by path in ascending order only (sort=path, "
-		            "direction=asc)");
-	return 0;
+	return tree_read_order(request, ret, err);
+}
+
+/* What a cursor by upload has before the path. Without it there is no such cursor: from the first.
+ */
+static const char *tree_take_uploaded(const char *cursor, struct bucket_list_query *query)
+{
+	char *end;
+
+	if (!cursor || query->order != BUCKET_BY_UPLOAD)
+		return cursor;
+	query->after_uploaded_ms = strtoll(cursor, &end, 10);
+	return end != cursor && *end == ':' ? end + 1 : NULL;
 }
 
 static void tree_show(struct http_request *request, struct api *api, const char *given)
@@ -170,8 +200,9 @@ static void tree_show(struct http_request *request, struct api *api, const char 
 	}
 	after = tree_read_cursor(request);
 	query.prefix = prefix;
-	query.after = after;
+	query.after = tree_take_uploaded(after, &query);
 	tree = tree_new(api, request);
+	tree->order = query.order;
 	bucket_list(api->buckets, &tree->call.bucket, &query, tree_entry, tree_done, tree);
 }
 

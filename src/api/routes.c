@@ -54,6 +54,8 @@ static const struct route_query bucket_list_query[] = {
         {"cursor", "Where to go on; from the Link header of the page before", "string", false},
         {0}};
 static const struct route_query tree_query[] = {
+        {"sort", "path (default) or uploadedAt", "string", false},
+        {"direction", "asc or desc; default asc, with sort=uploadedAt desc", "string", false},
         {"recursive", "false: also folders, and only what is directly below; default true",
          "boolean", false},
         {"limit", "Entries per page, 1 to 5000, default 1000", "integer", false},

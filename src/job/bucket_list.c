@@ -8,17 +8,10 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "job/bucket_private.h"
+#include "job/bucket_select.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct listed {
-	struct listed *next;
-	char *path, *content_type;
-	bool is_directory;
-	bool is_known; /* `file` has its hash */
-	struct bucket_file file;
-};
 
 struct listing {
 	struct bucket_service *service;
@@ -28,8 +21,8 @@ struct listing {
 	bucket_done_fn *done;
 	void *arg;
 	struct listed *first, **last;
-	struct listed *next; /* to be handed out, or whose hash comes next */
-	json_t *unknown;     /* paths to hash */
+	struct listed *next;          /* to be handed out, or whose hash comes next */
+	struct bucket_select *select; /* NULL: entries come in the order that is wanted */
 	struct file_answer *answer;
 };
 
@@ -38,13 +31,11 @@ static void listing_finish(struct listing *listing, const struct error *err)
 	listing->done(listing->arg, listing->has_more, err);
 	for (struct listed *l = listing->first, *next; l; l = next) {
 		next = l->next;
-		free(l->path);
-		free(l->content_type);
-		free(l);
+		listed_free(l);
 	}
 	if (listing->answer)
 		file_answer_free(listing->answer);
-	json_decref(listing->unknown);
+	bucket_select_free(listing->select);
 	free(listing);
 }
 
@@ -133,25 +124,31 @@ static void listing_hashed(void *arg, struct file_answer *answer, const struct e
 
 static void listing_hash(struct listing *listing)
 {
+	json_t *unknown = json_array();
 	autofree char *folder = bucket_folder_path(listing->service, &listing->bucket);
 	autofree char *store = bucket_store_path(listing->service, listing->bucket.namespace_id);
 
 	file_answer_free(take_ptr(&listing->answer));
-	if (json_array_size(listing->unknown) == 0) {
+	if (listing->select)
+		listing->first = bucket_select_take(listing->select, &listing->has_more);
+	for (struct listed *l = listing->first; l; l = l->next)
+		if (!l->is_directory && !l->is_known)
+			json_array_append_new(unknown, json_string(l->path));
+	if (json_array_size(unknown) == 0) {
+		json_decref(unknown);
 		listing_begin_giving(listing);
 		return;
 	}
-	file_worker_run(listing->service->worker, "hash",
-	                json_pack("{s:s,s:s,s:O}", "bucket", folder, "store", store, "paths",
-	                          listing->unknown),
-	                -1, listing->is_urgent, listing_hashed, listing);
+	file_worker_run(
+	        listing->service->worker, "hash",
+	        json_pack("{s:s,s:s,s:o}", "bucket", folder, "store", store, "paths", unknown), -1,
+	        listing->is_urgent, listing_hashed, listing);
 }
 
 /* The empty file's hash is known to everybody. */
 static void listed_know_empty(struct listing *listing, struct listed *l)
 {
 	memset(l->file.hash, '0', BUCKET_HASH_SIZE - 1);
-	l->file.uploaded_ms = l->file.mtime_ns / 1000000;
 	l->is_known = true;
 	bucket_files_put(listing->service->db, listing->bucket.id, &l->file);
 }
@@ -169,8 +166,6 @@ static void listed_look_up(struct listing *listing, struct listed *l)
 	} else if (l->file.size == 0) {
 		l->file.path = l->path;
 		listed_know_empty(listing, l);
-	} else {
-		json_array_append_new(listing->unknown, json_string(l->path));
 	}
 }
 
@@ -189,10 +184,15 @@ static void listing_take_line(struct listing *listing, const json_t *line)
 	l->file.mtime_ns = json_get_int(line, "mtime_ns", 0);
 	l->file.ctime_ns = json_get_int(line, "ctime_ns", 0);
 	l->file.inode = (uint64_t)json_get_int(line, "inode", 0);
-	*listing->last = l;
-	listing->last = &l->next;
+	l->file.uploaded_ms = l->file.mtime_ns / 1000000; /* as it will be when it is hashed */
 	if (!l->is_directory)
 		listed_look_up(listing, l);
+	if (listing->select) {
+		bucket_select_add(listing->select, l);
+		return;
+	}
+	*listing->last = l;
+	listing->last = &l->next;
 }
 
 static void listing_take_lines(void *arg)
@@ -226,8 +226,9 @@ static void listing_listed(void *arg, struct file_answer *answer, const struct e
 }
 
 static void listing_start(struct bucket_service *service, const struct bucket *bucket,
-                          const char *operation, json_t *take_request, bool is_urgent,
-                          bucket_entry_fn *entry, bucket_done_fn *done, void *arg)
+                          const char *operation, json_t *take_request,
+                          struct bucket_select *take_select, bool is_urgent, bucket_entry_fn *entry,
+                          bucket_done_fn *done, void *arg)
 {
 	struct listing *listing = xcalloc(1, sizeof(*listing));
 	autofree char *folder = bucket_folder_path(service, bucket);
@@ -239,18 +240,21 @@ static void listing_start(struct bucket_service *service, const struct bucket *b
 	listing->done = done;
 	listing->arg = arg;
 	listing->last = &listing->first;
-	listing->unknown = json_array();
+	listing->select = take_select;
 	json_object_set_new(take_request, "bucket", json_string(folder));
 	file_worker_run(service->worker, operation, take_request, -1, is_urgent, listing_listed,
 	                listing);
 }
 
-static json_t *list_request(const struct bucket_list_query *query)
+static json_t *list_request(const struct bucket_list_query *query, bool is_all)
 {
-	json_t *request = json_pack("{s:s,s:b,s:i,s:b}", "prefix", query->prefix, "recursive",
-	                            (int)query->is_recursive, "limit", query->limit, "directories",
-	                            (int)!query->is_recursive);
+	json_t *request =
+	        json_pack("{s:s,s:b,s:b}", "prefix", query->prefix, "recursive",
+	                  (int)query->is_recursive, "directories", (int)!query->is_recursive);
 
+	if (is_all)
+		return request;
+	json_object_set_new(request, "limit", json_integer(query->limit));
 	if (query->after)
 		json_object_set_new(request, "after", json_string(query->after));
 	return request;
@@ -260,14 +264,18 @@ void bucket_list(struct bucket_service *service, const struct bucket *bucket,
                  const struct bucket_list_query *query, bucket_entry_fn *entry,
                  bucket_done_fn *done, void *arg)
 {
-	listing_start(service, bucket, "list", list_request(query), true, entry, done, arg);
+	struct bucket_select *select = bucket_select_new(query);
+
+	listing_start(service, bucket, "list", list_request(query, select != NULL), select, true,
+	              entry, done, arg);
 }
 
 void bucket_list_at_leisure(struct bucket_service *service, const struct bucket *bucket,
                             const struct bucket_list_query *query, bucket_entry_fn *entry,
                             bucket_done_fn *done, void *arg)
 {
-	listing_start(service, bucket, "list", list_request(query), false, entry, done, arg);
+	listing_start(service, bucket, "list", list_request(query, false), NULL, false, entry, done,
+	              arg);
 }
 
 void bucket_stat(struct bucket_service *service, const struct bucket *bucket,
@@ -278,6 +286,6 @@ void bucket_stat(struct bucket_service *service, const struct bucket *bucket,
 
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(list, json_string(paths[i]));
-	listing_start(service, bucket, "stat", json_pack("{s:o}", "paths", list), true, entry, done,
-	              arg);
+	listing_start(service, bucket, "stat", json_pack("{s:o}", "paths", list), NULL, true, entry,
+	              done, arg);
 }

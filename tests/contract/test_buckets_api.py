@@ -203,8 +203,43 @@ def test_pages(fake, bucket):
     assert pages == 3 and found == [f"é {i}/x" for i in range(7)]
     folders = fake.call("GET", f"{BUCKET}{bucket}/tree?recursive=false&limit=5")
     assert len(folders.json()) == 5 and "Link" in folders.headers
-    for query in ("limit=0", "limit=5001", "limit=x", "recursive=maybe", "sort=size"):
+    for query in ("limit=0", "limit=5001", "limit=x", "recursive=maybe", "sort=size", "direction=up"):
         assert fake.call("GET", f"{BUCKET}{bucket}/tree?{query}").status_code == 400
+
+
+def all_pages(fake, bucket, query):
+    found, cursor = [], f"{BUCKET}{bucket}/tree?{query}"
+    while cursor:
+        page = fake.call("GET", cursor)
+        assert page.status_code == 200, page.text
+        found.append(paths(page.json()))
+        cursor = page.headers["Link"][1:].split(">")[0][len(fake.endpoint):] if "Link" in page.headers else None
+    return found
+
+
+def test_other_orders(fake, bucket):
+    """By time of upload, and backwards: whole pages with a cursor, folders as the oldest, and files that nobody has hashed yet."""
+    times = {}
+    for path in ("b", "dir/z", "a", "dir/a", "é :1"):
+        times[path] = put(fake, bucket, path, path.encode(), mtime=1)["uploadedAt"]
+    folder = fake.state / "buckets/alice" / bucket
+    for path, second in (("dir/old", 1_000), ("left", 2_000), ("empty", 3_000)):
+        (folder / path).write_bytes(b"" if path == "empty" else b"left by a job")
+        os.utime(folder / path, (second, second))
+    uploads = ["dir/old", "left", "empty", *sorted(times, key=lambda path: (times[path], path))]
+    for limit in (1, 3, 8, 100):
+        for query, expected in (("sort=uploadedAt", uploads[::-1]), ("sort=uploadedAt&direction=desc", uploads[::-1]),
+                                ("sort=uploadedAt&direction=asc", uploads), ("direction=desc", sorted(uploads, reverse=True)),
+                                ("sort=path&direction=asc", sorted(uploads))):
+            pages = all_pages(fake, bucket, f"{query}&limit={limit}")
+            assert sum(pages, []) == expected, (query, limit)
+            assert len(pages) == -(-len(uploads) // limit)
+    for entry in tree(fake, bucket, sort="uploadedAt"):
+        assert len(entry["xetHash"]) == 64
+    top = [path for path in uploads if "/" not in path]
+    assert sum(all_pages(fake, bucket, "sort=uploadedAt&recursive=false&limit=2"), []) == top[::-1] + ["dir"]
+    assert paths(tree(fake, bucket, "dir", sort="uploadedAt", direction="asc")) == [p for p in uploads if p.startswith("dir/")]
+    assert fake.call("GET", f"{BUCKET}{bucket}/tree?sort=uploadedAt&cursor=ff").status_code == 200
 
 
 def test_paths_info(fake, bucket):
