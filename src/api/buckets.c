@@ -37,6 +37,14 @@ void buckets_call_end(struct buckets_call *call)
 		http_on_cancel(call->request, NULL, NULL);
 }
 
+const char *buckets_calling_job(const struct api *api, const struct http_request *request,
+                                char id[ID_SIZE])
+{
+	uint32_t address = http_peer_ipv4(request);
+
+	return address && job_find_by_address(api->jobs, address, id) ? id : NULL;
+}
+
 static json_t *bucket_json(const struct bucket *bucket)
 {
 	char created[CLOCK_TEXT_SIZE], updated[CLOCK_TEXT_SIZE];

@@ -126,6 +126,7 @@ static void batch_take_lines(void *arg)
 {
 	struct batch_call *batch = arg;
 	struct error err = ERROR_INIT;
+	char job_id[ID_SIZE];
 	size_t len;
 	const char *body;
 
@@ -151,7 +152,8 @@ static void batch_take_lines(void *arg)
 	if (batch->at < len)
 		loop_defer(batch->call.api->loop, batch_take_lines, batch);
 	else
-		bucket_batch(batch->call.api->buckets, &batch->call.bucket, batch->operations, NULL,
+		bucket_batch(batch->call.api->buckets, &batch->call.bucket, batch->operations,
+		             buckets_calling_job(batch->call.api, batch->call.request, job_id),
 		             batch_done, batch);
 }
 

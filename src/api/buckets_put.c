@@ -43,6 +43,7 @@ void buckets_put_file(struct http_request *request, void *context)
 	struct put_call *put;
 	char *end = NULL;
 	long long ms = mtime ? strtoll(mtime, &end, 10) : -1;
+	char job_id[ID_SIZE];
 	int empty_fd = -1;
 
 	if (mtime && (!*mtime || *end || ms < 0 || ms > INT64_MAX / 1000000)) {
@@ -56,7 +57,7 @@ void buckets_put_file(struct http_request *request, void *context)
 		empty_fd = memfd_create("empty", MFD_CLOEXEC);
 	bucket_put(put->call.api->buckets, &put->call.bucket, http_param(request, "path"),
 	           empty_fd >= 0 ? empty_fd : http_body_fd(request), ms < 0 ? -1 : ms * 1000000,
-	           put_entry, put_done, put);
+	           buckets_calling_job(put->call.api, request, job_id), put_entry, put_done, put);
 	if (empty_fd >= 0)
 		(void)close(empty_fd);
 }

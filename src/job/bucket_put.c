@@ -68,7 +68,7 @@ struct put {
 	bucket_entry_fn *entry;
 	bucket_done_fn *done;
 	void *arg;
-	char *path;
+	char *path, *caused_by_job;
 	struct error refused;
 };
 
@@ -77,6 +77,7 @@ static void put_finish(struct put *put, const struct error *err)
 	bucket_busy_end(put->service, put->bucket.id);
 	put->done(put->arg, false, err);
 	free(put->path);
+	free(put->caused_by_job);
 	free(put);
 }
 
@@ -101,7 +102,7 @@ static int put_take(struct put *put, const json_t *line, struct error *err)
 	bucket_usage_add(service, put->bucket.id, file.size - old_size, !was_there);
 	extra = json_pack("{s:[s]}", "paths", put->path);
 	webhook_service_bucket_event(service->webhooks, &put->bucket, "update", "repo.content",
-	                             extra, NULL);
+	                             extra, put->caused_by_job);
 	put->entry(put->arg, &entry);
 	return 0;
 }
@@ -126,8 +127,8 @@ static void put_refuse(void *arg)
 }
 
 void bucket_put(struct bucket_service *service, const struct bucket *bucket, const char *path,
-                int body_fd, int64_t mtime_ns, bucket_entry_fn *entry, bucket_done_fn *done,
-                void *arg)
+                int body_fd, int64_t mtime_ns, const char *caused_by_job, bucket_entry_fn *entry,
+                bucket_done_fn *done, void *arg)
 {
 	struct put *put = xcalloc(1, sizeof(*put));
 	autofree char *folder = bucket_folder_path(service, bucket);
@@ -140,6 +141,7 @@ void bucket_put(struct bucket_service *service, const struct bucket *bucket, con
 	put->done = done;
 	put->arg = arg;
 	put->path = xstrdup(path);
+	put->caused_by_job = xstrdup(caused_by_job);
 	bucket_busy_begin(service, bucket->id);
 	if (body_fd >= 0)
 		(void)fstat(body_fd, &body);

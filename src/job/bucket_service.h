@@ -56,11 +56,16 @@ struct bucket_entry {
 };
 typedef void bucket_done_fn(void *arg, bool has_more, const struct error *err); /* err NULL: fine */
 typedef void bucket_entry_fn(void *arg, const struct bucket_entry *entry);
+enum bucket_order { BUCKET_BY_PATH, BUCKET_BY_UPLOAD };
+/* Any order but that of ascending paths looks at everything below the prefix for each page. */
 struct bucket_list_query {
 	const char *prefix; /* "" or a path; matched at component boundaries */
 	bool is_recursive;
 	const char *after; /* NULL: from the first */
+	int64_t after_uploaded_ms; /* with BUCKET_BY_UPLOAD: of `after`; 0 for a folder */
 	int limit;
+	enum bucket_order order;
+	bool is_descending;
 };
 void bucket_list(struct bucket_service *service, const struct bucket *bucket, const struct bucket_list_query *query,
 		 bucket_entry_fn *entry, bucket_done_fn *done, void *arg);
@@ -72,10 +77,10 @@ void bucket_stat(struct bucket_service *service, const struct bucket *bucket, co
  * borrowed. */
 typedef void bucket_batch_fn(void *arg, int processed, int succeeded, const json_t *failed, const struct error *err);
 void bucket_batch(struct bucket_service *service, const struct bucket *bucket, const json_t *operations,
-		  const char *caused_by_job, bucket_batch_fn *fn, void *arg);
+		  const char *caused_by_job /* NULL: no job */, bucket_batch_fn *fn, void *arg);
 /* One file from a body (an extension of Hearth, for `hearth bucket cp`). mtime_ns -1: now. */
 void bucket_put(struct bucket_service *service, const struct bucket *bucket, const char *path, int body_fd,
-		int64_t mtime_ns, bucket_entry_fn *entry, bucket_done_fn *done, void *arg);
+		int64_t mtime_ns, const char *caused_by_job, bucket_entry_fn *entry, bucket_done_fn *done, void *arg);
 
 /* A job that had the bucket mounted read-write has ended: count and hash what it wrote, tell webhooks. */
 void bucket_refresh(struct bucket_service *service, const char *bucket_id, const char *job_id);

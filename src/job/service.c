@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "container/network_plan.h"
 #include "job/attempt.h"
 #include "job/recovery.h"
 #include "job/retention.h"
@@ -55,6 +56,29 @@ static void service_free_active(struct id_entry *entry)
 static void service_free_count(struct id_entry *entry)
 {
 	free(entry);
+}
+
+bool job_find_by_address(const struct job_service *service, uint32_t address, char ret_id[ID_SIZE])
+{
+	struct error ignored = ERROR_INIT;
+	struct network_plan plan;
+
+	if (strcmp(service->configuration->network_mode, "bridge") != 0 ||
+	    network_plan_read(service->configuration, &plan, &ignored) < 0 ||
+	    !network_range_holds(&plan.subnet, address))
+		return false;
+	for (size_t i = 0; i < service->active.n_buckets; i++) {
+		for (const struct id_entry *e = service->active.buckets[i]; e; e = e->next) {
+			const struct active_job *job = (const struct active_job *)(const void *)e;
+
+			if (!job->is_live ||
+			    network_plan_address(&plan, job->place.slot) != address)
+				continue;
+			memcpy(ret_id, e->id, ID_SIZE);
+			return true;
+		}
+	}
+	return false;
 }
 
 void job_service_free(struct job_service *service)

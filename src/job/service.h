@@ -85,6 +85,8 @@ struct job_service_counts {
 void job_service_counts(const struct job_service *service, struct job_service_counts *ret);
 /* True when the job is over on disk and no attempt of it is live any more: its log is complete. */
 bool job_is_settled(const struct job_service *service, const char *id);
+/* The live job with this address (host byte order) in the jobs' network; false: none. */
+bool job_find_by_address(const struct job_service *service, uint32_t address, char ret_id[ID_SIZE]);
 int job_attempts_fd(const struct job_service *service);
 
 #endif

@@ -98,6 +98,11 @@ bool http_is_unix(const struct http_request *request, uid_t *ret_peer_uid)
 	return true;
 }
 
+uint32_t http_peer_ipv4(const struct http_request *request)
+{
+	return request->connection ? request->connection->peer_ipv4 : 0;
+}
+
 const char *http_request_id(const struct http_request *request)
 {
 	return request->id;

@@ -23,16 +23,24 @@ struct http_connection *http_connection_of(struct MHD_Connection *mhd)
 	        mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 }
 
-static bool is_loopback_address(const struct sockaddr *address)
+/* Sockets for both families show IPv4 as part of IPv6. */
+static uint32_t ipv4_of(const struct sockaddr *address)
 {
-	static const unsigned char mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+	uint32_t v4 = 0;
 
 	if (address->sa_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
-	if (address->sa_family != AF_INET6)
-		return false;
-	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
-	return IN6_IS_ADDR_LOOPBACK(v6) || memcmp(v6, mapped, sizeof(mapped)) == 0;
+		v4 = ((const struct sockaddr_in *)address)->sin_addr.s_addr;
+	else if (address->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(v6))
+		memcpy(&v4, v6->s6_addr + 12, sizeof(v4));
+	return ntohl(v4);
+}
+
+static bool is_loopback_address(const struct sockaddr *address)
+{
+	return ipv4_of(address) >> 24 == 127 ||
+	       (address->sa_family == AF_INET6 &&
+	        IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr));
 }
 
 static void look_at_peer(struct http_connection *connection)
@@ -44,6 +52,7 @@ static void look_at_peer(struct http_connection *connection)
 
 	connection->peer_uid = (uid_t)-1;
 	if (info->client_addr->sa_family != AF_UNIX) {
+		connection->peer_ipv4 = ipv4_of(info->client_addr);
 		connection->is_loopback = is_loopback_address(info->client_addr);
 		return;
 	}

@@ -47,6 +47,7 @@ struct http_connection {
 	int fd;                       /* libmicrohttpd's; borrowed */
 	int linger_fd;  /* a second descriptor of the socket, to close gently; or -1 */
 	uid_t peer_uid; /* of a Unix socket */
+	uint32_t peer_ipv4; /* host byte order; 0: another kind of address */
 	bool is_unix, is_loopback;
 	bool is_suspended, is_watched;
 	bool is_gone; /* the peer left */

@@ -83,6 +83,7 @@ int http_body_fd(const struct http_request *request); /* of a spooled body, at o
 /* Parse the body as a JSON object; an empty body gives an empty object. */
 int http_body_json(const struct http_request *request, json_t **ret, struct error *err);
 bool http_is_unix(const struct http_request *request, uid_t *ret_peer_uid); /* came by unix: */
+uint32_t http_peer_ipv4(const struct http_request *request); /* host byte order; 0: came otherwise */
 const char *http_request_id(const struct http_request *request);
 /* Externally visible base URL without a final '/': the configured one, else from X-Forwarded-* of a
  * loopback peer, else from Host (hub-jobs-api 0.7, 7.2). */

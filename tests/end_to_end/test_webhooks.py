@@ -157,6 +157,25 @@ def test_a_loop_is_stopped(server, webhook):
     assert len([job for job in server.jobs() if job["initiator"].get("id") == name]) == 2
 
 
+def test_a_loop_by_requests_is_stopped(make_server):
+    """The job does not mount the bucket: it changes it through the API, from its address in the jobs' network."""
+    server = make_server("[network]\ngive_endpoint = yes\n")
+    bucket(server, "near")
+    change = "echo '{\"type\":\"addFile\",\"path\":\"'$JOB_ID'\",\"xetHash\":\"'$(printf %064d 0)'\"}' > /tmp/lines; " \
+             "wget -q -O - --header \"Authorization: Bearer $HF_TOKEN\" --post-file /tmp/lines $HF_ENDPOINT/api/buckets/alice/near/batch"
+    job = {"dockerImage": "busybox", "command": ["sh", "-c", change], "flavor": "tiny", "secrets": {"HF_TOKEN": server.token}}
+    answer = server.call("POST", WEBHOOKS, json={"watched": [{"type": "bucket", "name": "alice/near"}], "job": job})
+    assert answer.status_code == 200, answer.text
+    name = answer.json()["webhook"]["id"]
+    first = server.submit(["sh", "-c", change], secrets=job["secrets"])
+    assert server.wait_job(first["id"])["status"]["stage"] == "COMPLETED", server.log_lines(first["id"])
+    entries = log_of(server, name, 2)
+    assert [e["state"] for e in entries] == ["delivered", "loop"]
+    assert entries[0]["causedByJob"] == first["id"] and entries[1]["causedByJob"] == entries[0]["jobId"]
+    assert server.call("PUT", "/api/buckets/alice/near/files/by-hand", data=b"x").status_code == 200
+    assert log_of(server, name, 3)[2].get("causedByJob") is None, "nobody's job"
+
+
 def test_a_loop_through_another_webhook_is_stopped(server, webhook):
     jobs, names = {}, {}
     for here, there in (("ping", "pong"), ("pong", "ping")):
