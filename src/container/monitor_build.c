@@ -185,7 +185,7 @@ static int await_volumes(struct monitor *m, uint32_t first_id, const struct user
                          json_t *ret_mounts, struct error *err)
 {
 	if (volumes_await(m->volumes, first_id + user->uid, first_id + user->gid, m->poller, m->end,
-	                  err))
+	                  m->control, err))
 		return -1;
 	volumes_add_mounts(m->volumes, ret_mounts);
 	return 0;

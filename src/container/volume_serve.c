@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/quantity.h"
+#include "container/control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,6 +126,24 @@ void volume_serve_tell(struct volume *v, uint32_t owner_uid, uint32_t owner_gid)
 	v->request = NULL;
 }
 
+static void tell_progress(const struct volume *v, const json_t *message)
+{
+	int64_t done = json_get_int(message, "done", 0), total = json_get_int(message, "total", 0);
+	char have[QUANTITY_TEXT_SIZE], want[QUANTITY_TEXT_SIZE];
+	char text[CONTROL_MESSAGE_MAX / 2];
+
+	if (!v->set->control || total <= 0)
+		return;
+	done = done > total ? total : done;
+	(void)snprintf(text, sizeof(text), "Fetching the %s: %d %%, %s of %s", v->what,
+	               (int)((__int128)done * 100 / total), quantity_format_bytes(done, have),
+	               quantity_format_bytes(total, want));
+	autojson json_t *told = json_pack("{s:s, s:s}", "type", "progress", "text", text);
+	autofree char *line = told ? json_to_text(told) : NULL;
+	if (line)
+		control_tell(v->set->control, line);
+}
+
 static void take_message(struct volume *v, const json_t *message)
 {
 	const char *type = json_get_text(message, "type", "");
@@ -131,6 +151,8 @@ static void take_message(struct volume *v, const json_t *message)
 
 	if (strcmp(type, "ready") == 0)
 		v->is_ready = true;
+	else if (strcmp(type, "progress") == 0)
+		tell_progress(v, message);
 	else if (strcmp(type, "error") == 0)
 		(void)snprintf(v->error, sizeof(v->error), "%s", text);
 	else if (strcmp(type, "full") == 0 && v->set->remark[0] == '\0')

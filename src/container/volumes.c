@@ -163,13 +163,15 @@ static int check_ready(const struct volumes *set, int64_t begin_ms, struct error
 }
 
 int volumes_await(struct volumes *set, uint32_t owner_uid, uint32_t owner_gid,
-                  struct poller *poller, const struct monitor_end *end, struct error *err)
+                  struct poller *poller, const struct monitor_end *end, struct control *control,
+                  struct error *err)
 {
 	int64_t begin_ms = clock_monotonic_ms();
 	int state;
 
 	if (!set)
 		return 0;
+	set->control = control;
 	for (size_t i = 0; i < set->count; i++) {
 		struct volume *v = &set->list[i];
 		volume_serve_tell(v, owner_uid, owner_gid);
@@ -180,6 +182,7 @@ int volumes_await(struct volumes *set, uint32_t owner_uid, uint32_t owner_gid,
 		poller_turn(poller, LOOK_AGAIN_MS);
 	if (state < 0)
 		return -1;
+	set->control = NULL;
 	if (monitor_end_outcome(end) != OUTCOME_NONE)
 		return fail(err, E_CONFLICT, "the job was cancelled");
 	for (size_t i = 0; i < set->count; i++)

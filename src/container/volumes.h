@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct volumes;
+struct control;
 struct monitor_end;
 
 /* Before the stage covers /tmp: find the program and open the folders. `mounts` is the member of
@@ -28,10 +29,11 @@ int volumes_open(const struct configuration *configuration, const json_t *mounts
 /* On the stage: mount, and start what serves. Programs take a while to start: other things can be
  * done meanwhile. */
 int volumes_start(struct volumes *volumes, struct error *err);
-/* Tell them what to serve, and for whom, and wait until all can be used. `poller` runs meanwhile;
- * an end ordered through it is E_CONFLICT. */
+/* Tell them what to serve, and for whom, and wait until all can be used; `control` hears how far
+ * they are. `poller` runs meanwhile; an end ordered through it is E_CONFLICT. */
 int volumes_await(struct volumes *volumes, uint32_t owner_uid, uint32_t owner_gid,
-                  struct poller *poller, const struct monitor_end *end, struct error *err);
+                  struct poller *poller, const struct monitor_end *end, struct control *control,
+                  struct error *err);
 /* Append {"source","target","read_only"} for the bundle. */
 void volumes_add_mounts(const struct volumes *volumes, json_t *mounts);
 

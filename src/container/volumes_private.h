@@ -33,6 +33,7 @@ struct volumes {
 	struct volume list[VOLUMES_MAX];
 	size_t count;
 	char remark[ERROR_TEXT_SIZE];
+	struct control *control; /* that hears of progress; NULL: nobody waits */
 };
 
 /* Read one of "mounts" into a volume that is all zero but for `set`, and open its folder. */
