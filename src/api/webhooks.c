@@ -4,6 +4,7 @@
 #include "api/answer.h"
 #include "api/handlers.h"
 #include "api/webhook_json.h"
+#include "api/webhooks.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -17,8 +18,7 @@
 #define PAYLOADS_MAX ((size_t)4 * 1024 * 1024)
 #define WEBHOOK_ANSWER_MAX ((size_t)32 * 1024 * 1024)
 
-/* They call out and start jobs in the owner's name: a token that only reads may not change them. */
-static bool webhooks_may_write(struct api *api, struct http_request *request)
+bool webhooks_may_write(struct api *api, struct http_request *request)
 {
 	const struct access *access = access_of(request);
 
@@ -31,7 +31,7 @@ static bool webhooks_may_write(struct api *api, struct http_request *request)
 	return false;
 }
 
-static bool webhooks_load(struct api *api, struct http_request *request, struct webhook *ret)
+bool webhooks_load(struct api *api, struct http_request *request, struct webhook *ret)
 {
 	const char *id = http_param(request, "id");
 
@@ -54,7 +54,7 @@ static void webhooks_answer(struct api *api, struct http_request *request, json_
 	answer_when_durable(api, request, &json);
 }
 
-static void webhooks_answer_one(struct api *api, struct http_request *request, const char *id)
+void webhooks_answer_one(struct api *api, struct http_request *request, const char *id)
 {
 	autowebhook struct webhook webhook = {0};
 
@@ -85,62 +85,6 @@ void webhooks_show(struct http_request *request, void *context)
 	if (webhooks_load(context, request, &webhook))
 		http_respond_json(request, 200,
 		                  json_pack("{s:o}", "webhook", webhook_json(&webhook)));
-}
-
-/* The job whose specification is to be copied, secrets included: as for starting it again. */
-static int webhooks_source_job(struct api *api, const struct access *access, const json_t *body,
-                               struct job_record *ret, bool *ret_found, struct error *err)
-{
-	const json_t *value = json_object_get(body, "jobSourceId");
-	const char *id = json_string_value(value);
-	struct account owner;
-
-	*ret_found = false;
-	if (!value || json_is_null(value) || (id && !*id))
-		return 0;
-	if (id && id_is_valid(id) && jobs_find(api->db, id, ret)) {
-		*ret_found = true;
-		if (accounts_find_by_id(api->db, ret->namespace_id, &owner) &&
-		    caller_role(api, &access->caller, &owner) >= ROLE_WRITE)
-			return 0;
-	}
-	return fail(err, E_NOT_FOUND, "jobSourceId: there is no such job that you may start again");
-}
-
-static void webhooks_put_body(struct api *api, struct http_request *request,
-                              struct webhook *webhook)
-{
-	struct job_record source autojob = {0};
-	autojson json_t *body = NULL;
-	struct error err = ERROR_INIT;
-	bool has_source;
-
-	if (http_body_json(request, &body, &err) < 0 ||
-	    webhooks_source_job(api, access_of(request), body, &source, &has_source, &err) < 0 ||
-	    webhook_put(api->webhooks, body, has_source ? &source : NULL, webhook, &err) < 0)
-		answer_error(request, &err);
-	else
-		webhooks_answer_one(api, request, webhook->id);
-}
-
-void webhooks_create(struct http_request *request, void *context)
-{
-	const struct account *user = &access_of(request)->caller.user;
-	autowebhook struct webhook webhook = {0};
-
-	if (!webhooks_may_write(context, request))
-		return;
-	memcpy(webhook.owner_id, user->id, ID_SIZE);
-	memcpy(webhook.owner_name, user->name, sizeof(webhook.owner_name));
-	webhooks_put_body(context, request, &webhook);
-}
-
-void webhooks_update(struct http_request *request, void *context)
-{
-	autowebhook struct webhook webhook = {0};
-
-	if (webhooks_may_write(context, request) && webhooks_load(context, request, &webhook))
-		webhooks_put_body(context, request, &webhook);
 }
 
 static void webhooks_switch(struct http_request *request, struct api *api, bool is_on)

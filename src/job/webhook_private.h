@@ -97,7 +97,7 @@ int webhook_unseal_object(struct webhook_service *service, const struct buffer *
 json_t *webhook_member(json_t *body, const char *name);
 /* webhook_target.c: url, jobSourceId (`source`) with secrets, or job. */
 int webhook_target_put(struct webhook_service *service, json_t *body,
-                       const struct job_record *source, struct webhook *webhook,
+                       const struct job_record *source, const char *hub_token, struct webhook *webhook,
                        struct buffer *ret_sealed, struct error *err);
 
 /* webhook_request.c: one HTTP request. `fn` is called from a later turn with `delivery` filled:

@@ -212,10 +212,11 @@ static int put_jobs(struct webhook_service *service, json_t *body, struct webhoo
 }
 
 static int put_fields(struct webhook_service *service, json_t *body,
-                      const struct job_record *source, struct webhook *webhook,
-                      struct buffer *secret, struct buffer *job_secrets, struct error *err)
+                      const struct job_record *source, const char *hub_token,
+                      struct webhook *webhook, struct buffer *secret, struct buffer *job_secrets,
+                      struct error *err)
 {
-	if (webhook_target_put(service, body, source, webhook, job_secrets, err) < 0 ||
+	if (webhook_target_put(service, body, source, hub_token, webhook, job_secrets, err) < 0 ||
 	    put_watched(body, webhook, err) < 0 || put_domains(body, webhook, err) < 0 ||
 	    put_secret(service, body, webhook, secret, err) < 0 ||
 	    put_jobs(service, body, webhook, err) < 0)
@@ -228,7 +229,7 @@ static int put_fields(struct webhook_service *service, json_t *body,
 }
 
 int webhook_put(struct webhook_service *service, json_t *body, const struct job_record *source_job,
-                struct webhook *webhook, struct error *err)
+                const char *hub_token, struct webhook *webhook, struct error *err)
 {
 	autobuffer struct buffer secret = BUFFER_INIT(2 * WEBHOOK_SECRET_MAX);
 	autobuffer struct buffer job_secrets = BUFFER_INIT(WEBHOOK_SECRETS_MAX);
@@ -241,7 +242,8 @@ int webhook_put(struct webhook_service *service, json_t *body, const struct job_
 	if (is_new && webhooks_count(service->db, webhook->owner_id) >= WEBHOOKS_MAX)
 		return fail(err, E_CONFLICT, "%s has %d webhooks, the most that one user may have",
 		            webhook->owner_name, WEBHOOKS_MAX);
-	if (put_fields(service, body, source_job, webhook, &secret, &job_secrets, err) < 0)
+	if (put_fields(service, body, source_job, hub_token, webhook, &secret, &job_secrets, err) <
+	    0)
 		return -1;
 	webhook->updated_ms = clock_now_ms();
 	if (is_new) {

@@ -59,9 +59,11 @@ void webhook_service_attempt_started(struct webhook_service *service, const stru
 struct webhook;
 struct webhook_delivery;
 /* Create (`webhook` with owner only) or change by the body of hub-jobs-api 4.2; what is omitted or
- * [] stays. `source_job`: what jobSourceId names, if the caller may start it again; else NULL. */
+ * [] stays. `source_job`: what jobSourceId names, if the caller may start it again; else NULL.
+ * `hub_token`: with which "job" reads repositories of the Hub (job/volume_token.h); NULL: none of
+ * the caller's. */
 int webhook_put(struct webhook_service *service, json_t *body, const struct job_record *source_job,
-                struct webhook *webhook, struct error *err);
+                const char *hub_token, struct webhook *webhook, struct error *err);
 void webhook_enable(struct webhook_service *service, struct webhook *webhook, bool is_on);
 void webhook_remove(struct webhook_service *service, const char *id);
 /* Newest first. */

@@ -54,8 +54,8 @@ static void put_seal_secrets(struct webhook_service *service, const json_t *secr
 	free(text);
 }
 
-static int put_own_job(struct webhook_service *service, json_t *body, struct webhook *webhook,
-                       struct buffer *ret_sealed, struct error *err)
+static int put_own_job(struct webhook_service *service, json_t *body, const char *hub_token,
+                       struct webhook *webhook, struct buffer *ret_sealed, struct error *err)
 {
 	struct job_spec spec = {0};
 
@@ -70,6 +70,8 @@ static int put_own_job(struct webhook_service *service, json_t *body, struct web
 	        webhook,
 	        put_copy_job(spec.body, spec.labels, spec.flavor, spec.timeout_s, spec.attempts),
 	        "");
+	if (hub_token)
+		json_object_set_new(spec.secrets, VOLUME_TOKEN_SECRET, json_string(hub_token));
 	put_seal_secrets(service, spec.secrets, ret_sealed);
 	job_spec_clear(&spec);
 	return 0;
@@ -157,8 +159,8 @@ static int put_url(struct webhook_service *service, json_t *body, struct webhook
 }
 
 int webhook_target_put(struct webhook_service *service, json_t *body,
-                       const struct job_record *source, struct webhook *webhook,
-                       struct buffer *ret_sealed, struct error *err)
+                       const struct job_record *source, const char *hub_token,
+                       struct webhook *webhook, struct buffer *ret_sealed, struct error *err)
 {
 	bool has_url = webhook_member(body, "url"), has_job = webhook_member(body, "job");
 	int count = has_url + has_job + (source != NULL);
@@ -176,7 +178,7 @@ int webhook_target_put(struct webhook_service *service, json_t *body,
 	if (has_url)
 		return put_url(service, body, webhook, err);
 	if (has_job)
-		return put_own_job(service, body, webhook, ret_sealed, err);
+		return put_own_job(service, body, hub_token, webhook, ret_sealed, err);
 	if (source)
 		return put_source_job(service, body, source, webhook, ret_sealed, err);
 	return 0;

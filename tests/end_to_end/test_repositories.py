@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Jobs that mount models and datasets of a Hub (test_mount_repository.py has the faults in detail)."""
 import hashlib
+import os
 import random
+import re
 import socket
+import tempfile
 import time
 
 import pytest
@@ -32,7 +35,11 @@ def hub(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lazy_server(make_server, hub):
-    return make_server(f"[auth]\nupstream_url = {hub.url}\n[hub]\ntimeout = 4s\n")
+    with tempfile.NamedTemporaryFile("w", dir="/var/tmp", prefix="hearth-test-secret.") as secret:  # the server reads it as the user hearth
+        secret.write("from-the-hub")
+        secret.flush()
+        os.chmod(secret.name, 0o644)
+        yield make_server(f"[auth]\nupstream_url = {hub.url}\n[hub]\ntimeout = 4s\n[webhooks]\ningest_secret_file = {secret.name}\n")
 
 
 def volume(source="org/m", path="/m", **more):
@@ -129,6 +136,80 @@ def test_a_duplicate_has_the_same_rights(lazy_server):
                60, "end of the duplicate")
 
 
+def started_by(server, initiator, namespace="alice", token=None):
+    """The jobs, oldest first, that are over."""
+    found = [job for job in server.call("GET", f"/api/jobs/{namespace}", token).json() if job["initiator"].get("id") == initiator]
+    return [job for job in found if job["status"]["stage"] in ("COMPLETED", "ERROR")][::-1]
+
+
+def log_text(server, job, namespace="alice", token=None):
+    return server.call("GET", f"/api/jobs/{namespace}/{job['id']}/logs", token).text
+
+
+def test_each_job_of_a_schedule_sees_its_repository_as_it_is(lazy_server, hub):
+    for name in ("models/org/later", "models/org/private"):
+        (hub.folder / name).mkdir(exist_ok=True)
+    (hub.folder / "models/org/later/f").write_text("first")
+    job = {"command": ["sh", "-c", "cat /m/f /p/p.txt"], "arguments": [], "environment": {}, "flavor": "tiny", "dockerImage": "busybox",
+           "volumes": [volume("org/later"), volume("org/private", "/p")]}
+    answer = lazy_server.call("POST", "/api/scheduled-jobs/uma", "hf_upstream", json={"jobSpec": job, "schedule": "@yearly"})
+    assert answer.status_code == 200, answer.text
+    schedule, jobs = answer.json(), []
+    for count, content in enumerate(("first", "second and longer"), 1):
+        (hub.folder / "models/org/later/f").write_text(content)
+        ran = lazy_server.call("POST", f"/api/scheduled-jobs/uma/{schedule['id']}/run", "hf_upstream")
+        assert ran.status_code == 200, ran.text
+        jobs = wait_until(lambda: len(j := started_by(lazy_server, schedule["id"], "uma", "hf_upstream")) == count and j, 60, "the scheduled job")
+        log = log_text(lazy_server, jobs[-1], "uma", "hf_upstream")
+        assert jobs[-1]["status"]["stage"] == "COMPLETED" and content in log and "secret" in log, (jobs[-1], log)
+    lazy_server.call("DELETE", f"/api/scheduled-jobs/uma/{schedule['id']}", "hf_upstream")
+
+
+def watch(server, name, job=None, **fields):
+    body = {"watched": [{"type": "model", "name": name}], **({"job": job} if job else {}), **fields}
+    return server.call("POST", "/api/settings/webhooks", "hf_upstream", json=body)
+
+
+def ingest(server, name, count):
+    payload = {"event": {"action": "update", "scope": "repo.content"}, "repo": {"type": "model", "name": name, "id": "6" * 24, "private": False},
+               "updatedRefs": [{"ref": "refs/heads/main", "oldSha": "0" * 40, "newSha": f"{count:040x}"}]}
+    answer = server.call("POST", "/api/webhooks/ingest", token="", json=payload, headers={"X-Webhook-Secret": "from-the-hub"})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("way", ["job", "jobSourceId"])
+def test_each_job_of_a_webhook_sees_its_repository_as_it_is(lazy_server, hub, way):
+    name = f"org/event-{way.lower()}"
+    (hub.folder / "models" / name).mkdir()
+    (hub.folder / "models" / name / "f").write_text("before")
+    job = {"command": ["sh", "-c", "cat /m/f /p/p.txt"], "arguments": [], "environment": {}, "flavor": "tiny", "dockerImage": "busybox",
+           "volumes": [volume(name), volume("org/private", "/p")]}
+    if way == "job":
+        answer = watch(lazy_server, name, job)
+    else:
+        source, log = run(lazy_server, "cat /m/f /p/p.txt", job["volumes"], "hf_upstream", "uma")
+        assert source["status"]["stage"] == "COMPLETED" and "before" in log
+        answer = watch(lazy_server, name, jobSourceId=source["id"])
+    assert answer.status_code == 200, answer.text
+    webhook = answer.json()["webhook"]["id"]
+    assert "commit" not in str(answer.json()["webhook"].get("job"))
+    for count, content in enumerate(("after the first event", "after the second event, longer"), 1):
+        (hub.folder / "models" / name / "f").write_text(content)
+        ingest(lazy_server, name, count)
+        jobs = wait_until(lambda: len(j := started_by(lazy_server, webhook, "uma", "hf_upstream")) == count and j, 60, "the job of the webhook")
+        log = log_text(lazy_server, jobs[-1], "uma", "hf_upstream")
+        assert jobs[-1]["status"]["stage"] == "COMPLETED" and content in log and "secret" in log, (jobs[-1], log)
+    assert lazy_server.call("DELETE", f"/api/settings/webhooks/{webhook}", "hf_upstream").status_code == 200
+
+
+def test_schedules_and_webhooks_are_refused_what_cannot_be_mounted(lazy_server):
+    job = {"command": ["true"], "arguments": [], "environment": {}, "flavor": "tiny", "dockerImage": "busybox", "volumes": [volume("org/none")]}
+    for answer in (lazy_server.call("POST", "/api/scheduled-jobs/uma", "hf_upstream", json={"jobSpec": job, "schedule": "@hourly"}),
+                   watch(lazy_server, "org/m", job)):
+        assert answer.status_code == 404 and "was not found" in answer.json()["error"] and "volumes[0]" in answer.json()["error"], answer.text
+    assert lazy_server.call("GET", "/api/settings/webhooks", "hf_upstream").json() == []
+
+
 def test_a_repeated_submission_is_the_same_although_the_branch_moved(lazy_server, hub):
     (hub.folder / "models/org/again").mkdir()
     (hub.folder / "models/org/again/f").write_text("one")
@@ -156,6 +237,19 @@ def test_a_hub_that_is_gone_in_the_middle(make_server, tmp_path_factory):
     answer = submit(server, [volume()])
     assert answer.status_code == 503 and "does not answer" in answer.json()["error"]
     assert time.monotonic() - begin < 10
+
+
+def test_a_job_tells_how_much_is_fetched(make_server, hub):
+    server = make_server(f"[hub]\nendpoint = {hub.url}\nfetch = prefetch\n")
+    hub.faults.update(bytes_per_second=2 * MIB)
+    try:
+        job = server.submit(["true"], volumes=[volume()])
+        message = wait_until(lambda: (m := server.job(job["id"])["status"].get("message") or "").startswith("Fetching") and m, 30, "a message")
+    finally:
+        hub.faults.clear()
+    assert re.fullmatch(r"Fetching the model org/m: \d+ %, [\d.]+ \w+ of 6(\.0)? MiB", message), message
+    done = server.wait_job(job["id"])
+    assert done["status"]["stage"] == "COMPLETED" and not done["status"].get("message")
 
 
 def test_everything_before_the_start(make_server, hub):

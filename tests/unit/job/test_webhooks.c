@@ -63,7 +63,7 @@ static void hook_add(struct hook_fixture *f, json_t *take_fields, char id[ID_SIZ
 
 	memcpy(webhook.owner_id, f->jobs->store->alice.id, ID_SIZE);
 	snprintf(webhook.owner_name, sizeof(webhook.owner_name), "alice");
-	if (webhook_put(f->service, take_fields, NULL, &webhook, &err) < 0)
+	if (webhook_put(f->service, take_fields, NULL, NULL, &webhook, &err) < 0)
 		fail_msg("webhook_put: %s", err.text);
 	json_decref(take_fields);
 	memcpy(id, webhook.id, ID_SIZE);
