@@ -11,6 +11,8 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -29,14 +31,11 @@
 #define FILTER_NUMBER_MAX 0x3fffffff
 
 static const int sandbox_refused[] = {
-        SYS_socket,
-        SYS_socketpair,
-        SYS_connect,
-        SYS_bind,
+        SYS_listen,
+        SYS_accept,
+        SYS_accept4,
         SYS_execve,
         SYS_execveat,
-        SYS_clone,
-        SYS_clone3,
         SYS_unshare,
         SYS_setns,
         SYS_ptrace,
@@ -91,29 +90,86 @@ static const int sandbox_refused[] = {
         SYS_mq_open,
 };
 
-#define FILTER_COUNT (sizeof(sandbox_refused) / sizeof(sandbox_refused[0]))
-#define FILTER_HEAD 6
+/* What clients of a network do, too. */
+static const int sandbox_refused_offline[] = {
+        SYS_socket, SYS_socketpair, SYS_connect, SYS_bind, SYS_clone, SYS_clone3,
+};
 
-int sandbox_filter_install(struct error *err)
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+#define FILTER_MAX 160
+
+struct filter {
+	struct sock_filter code[FILTER_MAX];
+	unsigned short count;
+};
+
+static void filter_add(struct filter *filter, struct sock_filter instruction)
 {
-	struct sock_filter code[FILTER_HEAD + FILTER_COUNT + 2] = {
-	        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-	        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FILTER_ARCHITECTURE, 1, 0),
-	        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-	        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, FILTER_NUMBER_MAX, 0, 1),
-	        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-	};
-	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+	filter->code[filter->count++] = instruction;
+}
 
-	for (size_t i = 0; i < FILTER_COUNT; i++)
-		code[FILTER_HEAD + i] = (struct sock_filter)BPF_JUMP(
-		        BPF_JMP | BPF_JEQ | BPF_K, (unsigned)sandbox_refused[i],
-		        (unsigned char)(FILTER_COUNT - i), 0);
-	code[FILTER_HEAD + FILTER_COUNT] =
-	        (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	code[FILTER_HEAD + FILTER_COUNT + 1] =
-	        (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+static void filter_return(struct filter *filter, unsigned what)
+{
+	filter_add(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, what));
+}
+
+/* Is what was loaded equal to `value`? If not, the next `skipped` instructions are passed over. */
+static void filter_ask(struct filter *filter, unsigned value, unsigned char skipped)
+{
+	filter_add(filter,
+	           (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skipped));
+}
+
+static void filter_load(struct filter *filter, unsigned offset)
+{
+	filter_add(filter, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
+}
+
+static void filter_refuse(struct filter *filter, const int *numbers, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		filter_ask(filter, (unsigned)numbers[i], 1);
+		filter_return(filter, SECCOMP_RET_ERRNO | EPERM);
+	}
+}
+
+/* Threads (of the resolver), no processes. The flags of clone3 cannot be seen from here; without
+ * it the C library takes clone. */
+static void filter_allow_threads(struct filter *filter)
+{
+	filter_ask(filter, SYS_clone3, 1);
+	filter_return(filter, SECCOMP_RET_ERRNO | ENOSYS);
+	filter_ask(filter, SYS_clone, 4);
+	filter_load(filter, offsetof(struct seccomp_data, args[0]));
+	filter_add(filter,
+	           (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1));
+	filter_return(filter, SECCOMP_RET_ALLOW);
+	filter_return(filter, SECCOMP_RET_ERRNO | EPERM);
+}
+
+static int install(bool is_client, struct error *err)
+{
+	struct filter filter = {.count = 0};
+	struct sock_fprog program = {.filter = filter.code};
+
+	filter_load(&filter, offsetof(struct seccomp_data, arch));
+	filter_add(&filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+	                                                 FILTER_ARCHITECTURE, 1, 0));
+	filter_return(&filter, SECCOMP_RET_KILL_PROCESS);
+	filter_load(&filter, offsetof(struct seccomp_data, nr));
+	filter_add(&filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K,
+	                                                 FILTER_NUMBER_MAX, 0, 1));
+	filter_return(&filter, SECCOMP_RET_KILL_PROCESS);
+	filter_refuse(&filter, sandbox_refused, COUNT(sandbox_refused));
+	if (is_client)
+		filter_allow_threads(&filter);
+	else
+		filter_refuse(&filter, sandbox_refused_offline, COUNT(sandbox_refused_offline));
+	filter_return(&filter, SECCOMP_RET_ALLOW);
+	_Static_assert(2 * (COUNT(sandbox_refused) + COUNT(sandbox_refused_offline)) + 16 <=
+	                       FILTER_MAX,
+	               "the filter is longer than its array");
+	program.len = filter.count;
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
 		return fail_errno(err, E_INTERNAL, errno, "the system call filter cannot be set");
 	return 0;
@@ -121,10 +177,21 @@ int sandbox_filter_install(struct error *err)
 
 #else
 
-int sandbox_filter_install(struct error *err)
+static int install(bool is_client, struct error *err)
 {
+	(void)is_client;
 	(void)err;
 	return 0;
 }
 
 #endif
+
+int sandbox_filter_install(struct error *err)
+{
+	return install(false, err);
+}
+
+int sandbox_filter_install_client(struct error *err)
+{
+	return install(true, err);
+}

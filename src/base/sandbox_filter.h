@@ -5,7 +5,11 @@
 
 #include "base/error.h"
 
-/* For this process, for ever; needs no_new_privs. Does nothing on processors that it does not know. */
+/* For this process, for ever; needs no_new_privs. Does nothing on processors that it does not know.
+ */
 int sandbox_filter_install(struct error *err);
+/* The same for one that connects to others (threads of the resolver included), but serves nobody.
+ */
+int sandbox_filter_install_client(struct error *err);
 
 #endif
