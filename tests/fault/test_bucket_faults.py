@@ -105,6 +105,58 @@ def test_full_disk(small_disk):
 
 
 @pytest.fixture
+def other_disks():
+    """STATE/buckets and STATE/xet are disks of their own, with what a file system has at its top."""
+    server = Server()
+    folders = [server.state / "buckets", server.state / "xet"]
+    try:
+        server.start()
+        server.stop()
+        for folder in folders:
+            owner = folder.stat()
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=32M,mode={owner.st_mode & 0o7777:o},uid={owner.st_uid},gid={owner.st_gid}",
+                            "tmpfs", folder], check=True)
+            (folder / "lost+found").mkdir(mode=0o700)
+        server.start()
+        yield Bucket(server)
+    finally:
+        try:
+            if server.process and server.process.poll() is None:
+                server.stop()
+        finally:
+            for folder in folders:
+                subprocess.run(["umount", "-l", folder], stderr=subprocess.DEVNULL, check=False)
+            server.destroy()
+
+
+def test_disks_of_their_own(other_disks):
+    """Bodies are received on the disk of the database and cannot just get a name on another one."""
+    rng = random.Random(2)
+    bucket, server = other_disks, other_disks.server
+    data = rng.randbytes(3_000_001)
+    for content in (data, b"", data[:70_000], data):
+        answer = bucket.put("put", content)
+        assert answer.status_code == 200, answer.text
+        assert bucket.files() == {"put": content}
+    xorb = xet.Xorb([rng.randbytes(100_000) for _ in range(30)])
+    item = xet.File((xorb, 0, 30))
+    bucket.upload(xorb, item)
+    assert bucket.batch(add=[("built", item)]).status_code == 200
+    assert bucket.files() == {"put": data, "built": item.data}
+    copy = {"type": "copyFile", "path": "copied", "xetHash": item.text, "sourceRepoType": "bucket", "sourceRepoId": "alice/b"}
+    answer = server.call("POST", BUCKET + "/batch", data=json.dumps(copy))
+    assert answer.status_code == 200 and (bucket.folder / "copied").read_bytes() == item.data, answer.text
+    assert not os.listdir(bucket.tmp)
+    assert (server.state / "db").stat().st_dev != bucket.folder.stat().st_dev
+    server.restart()
+    assert set(bucket.listed()) == {"put", "built", "copied"}
+    assert server.call("DELETE", BUCKET).status_code == 200
+    wait_until(lambda: not bucket.folder.exists() and not os.listdir(server.state / "buckets/.trash"), 20, "an empty disk")
+    found = sorted(path.name for path in (server.state / "buckets").iterdir())
+    assert "lost+found" in found and server.call("GET", "/api/buckets/alice").json() == []
+
+
+@pytest.fixture
 def bucket():
     server = Server()
     try:
