@@ -25,6 +25,7 @@ struct add {
 struct removal {
 	const char *path;
 	bool is_done, is_deleted;
+	struct error err; /* it is there and stays */
 };
 
 struct batch {
@@ -117,8 +118,15 @@ static void remove_one(struct batch *batch, struct removal *removal)
 	struct error ignored = ERROR_INIT;
 
 	removal->is_done = true;
-	if (bucket_path_check(removal->path, &ignored) == 0)
-		removal->is_deleted = files_folders_remove(&batch->folders, removal->path);
+	if (bucket_path_check(removal->path, &ignored) < 0)
+		return;
+	errno = 0;
+	removal->is_deleted = files_folders_remove(&batch->folders, removal->path);
+	if (!removal->is_deleted &&
+	    (errno == EACCES || errno == EPERM || errno == EROFS || errno == EIO))
+		(void)fail_errno(&removal->err, E_FORBIDDEN, errno,
+		                 "the file cannot be removed (what was put there by hand must "
+		                 "belong to the server's user, and its folder too)");
 }
 
 /* A file that becomes a folder, or a folder that becomes a file: what is in the way goes first. */
@@ -173,6 +181,11 @@ static int answer_all(struct batch *batch, struct error *err)
 	}
 	for (size_t i = 0; i < batch->n_removals; i++) {
 		const struct removal *removal = &batch->removals[i];
+		if (removal->err.code != E_NONE) {
+			if (files_emit_error(removal->path, &removal->err, err) < 0)
+				return -1;
+			continue;
+		}
 		if (files_emit(json_pack("{s:s, s:b}", "path", removal->path, "deleted",
 		                         removal->is_deleted),
 		               err) < 0)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 
 import pytest
 
@@ -250,6 +251,19 @@ def test_volumes_of_buckets_that_are_named_wrongly(server, bucket):
                              ("/etc:/o:rx", "':rx' behind the mount path")):
         done = server.hearth("run", "-v", volume, "busybox", "true")
         assert done.returncode == 1 and expected in done.stderr, (volume, done.stderr)
+
+
+def test_what_cannot_be_removed_is_not_said_to_be_gone(server, hearth, bucket):
+    """What an operator put into the bucket by hand may not be the server's to remove."""
+    folder = server.state / "buckets" / bucket / "by-hand"
+    folder.mkdir()
+    (folder / "file").write_text("data")
+    folder.chmod(0o755)  # root's
+    assert "cannot be removed" in hearth("rm", f"{bucket}/by-hand/file", "-y", status=1).stderr
+    assert "by-hand/file" in hearth("ls", bucket, "-R").stdout
+    shutil.chown(folder, "hearth")
+    hearth("rm", f"{bucket}/by-hand/file", "-y")
+    assert not on_server(server, bucket) and not folder.exists()
 
 
 def test_removing_asks(server, hearth, bucket, tree):
