@@ -97,6 +97,9 @@ static const int sandbox_refused_offline[] = {
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 #define FILTER_MAX 160
+#define NAMESPACES                                                                                 \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
+	 CLONE_NEWPID | CLONE_NEWNET)
 
 struct filter {
 	struct sock_filter code[FILTER_MAX];
@@ -133,18 +136,18 @@ static void filter_refuse(struct filter *filter, const int *numbers, size_t coun
 	}
 }
 
-/* Threads (of the resolver), no processes. The flags of clone3 cannot be seen from here; without
- * it the C library takes clone. */
-static void filter_allow_threads(struct filter *filter)
+/* Threads (of the resolver) and copies of itself, as confined as it is, but in no namespaces. The
+ * flags of clone3 cannot be seen from here; without it the C library takes clone. */
+static void filter_allow_copies(struct filter *filter)
 {
 	filter_ask(filter, SYS_clone3, 1);
 	filter_return(filter, SECCOMP_RET_ERRNO | ENOSYS);
 	filter_ask(filter, SYS_clone, 4);
 	filter_load(filter, offsetof(struct seccomp_data, args[0]));
 	filter_add(filter,
-	           (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1));
-	filter_return(filter, SECCOMP_RET_ALLOW);
+	           (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1));
 	filter_return(filter, SECCOMP_RET_ERRNO | EPERM);
+	filter_return(filter, SECCOMP_RET_ALLOW);
 }
 
 static int install(bool is_client, struct error *err)
@@ -162,7 +165,7 @@ static int install(bool is_client, struct error *err)
 	filter_return(&filter, SECCOMP_RET_KILL_PROCESS);
 	filter_refuse(&filter, sandbox_refused, COUNT(sandbox_refused));
 	if (is_client)
-		filter_allow_threads(&filter);
+		filter_allow_copies(&filter);
 	else
 		filter_refuse(&filter, sandbox_refused_offline, COUNT(sandbox_refused_offline));
 	filter_return(&filter, SECCOMP_RET_ALLOW);

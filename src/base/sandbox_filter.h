@@ -8,8 +8,7 @@
 /* For this process, for ever; needs no_new_privs. Does nothing on processors that it does not know.
  */
 int sandbox_filter_install(struct error *err);
-/* The same for one that connects to others (threads of the resolver included), but serves nobody.
- */
+/* The same for one that connects to others, but serves nobody; it may have threads and copies. */
 int sandbox_filter_install_client(struct error *err);
 
 #endif

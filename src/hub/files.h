@@ -27,6 +27,9 @@ typedef int files_operation(json_t *request, struct error *err);
 files_operation files_xorb, files_shard, files_batch, files_put, files_hash, files_list, files_stat,
         files_usage, files_wipe, files_sync, files_prune;
 
+/* files_confine.c: from here on only the folders of the request can be reached. */
+int files_confine(const char *operation, json_t *request, struct error *err);
+
 /* files_request.c: fields of the request; E_INVALID names the field. */
 int files_get_text(json_t *request, const char *key, const char **ret, struct error *err);
 int files_get_array(json_t *request, const char *key, json_t **ret,

@@ -90,7 +90,8 @@ static int run(const char *name, struct error *err)
 {
 	autojson json_t *request = NULL;
 
-	if (enter_sandbox(err) < 0 || read_request(&request, err) < 0)
+	if (enter_sandbox(err) < 0 || read_request(&request, err) < 0 ||
+	    files_confine(name, request, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
 		if (strcmp(operations[i].name, name) == 0)

@@ -3,7 +3,8 @@
  * Inside of hearth-mount, the program that serves one volume of a job over FUSE (base/volume.h says
  * how the monitor starts it and what they tell each other).
  *
- *   mount_main.c         descriptors, the request on standard input, sandbox, the loop, the link
+ *   mount_main.c         descriptors, the request on standard input, the loop, the link
+ *   mount_confine.c      what it gives away before it looks at anything
  *   mount_folder*.c      source of the kinds "bucket" and "mirror": a plain folder
  *   mount_repository*.c  source of the kind "repository": files of a Hub, fetched as they are read
  *
@@ -40,7 +41,7 @@ struct mount_source {
 	        *operations; /* `init` may set what it wants of the connection; main's defaults
 	                        (1 MiB reads and writes, splice, no writeback cache) come first */
 	bool needs_network;  /* the sandbox leaves sockets, resolver and CA certificates */
-	/* Before the sandbox is closed, no request has come. *ret_state is the user data of the
+	/* Confined already; no request has come. *ret_state is the user data of the
 	 * operations. When it returns, the first request can be answered: main tells "ready", or
 	 * the sentence of `err`. */
 	int (*open)(struct mount *mount, void **ret_state, struct error *err);
@@ -55,6 +56,9 @@ struct mount_source {
 
 extern const struct mount_source mount_folder;     /* "bucket" and "mirror" */
 extern const struct mount_source mount_repository; /* "repository" */
+
+/* System calls, files and sockets that `source` has no use for are gone, for ever. */
+int mount_confine(const struct mount *mount, const struct mount_source *source, struct error *err);
 
 /* Tell the monitor once that a write failed for want of space or quota; `text` is for the job's
  * owner. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hearth-mount: serves one volume of a job over FUSE. The monitor has opened and mounted everything
- * (base/volume.h); this program reads what it is to serve, closes its sandbox, answers the kernel
+ * (base/volume.h); this program reads what it is to serve, confines itself, answers the kernel
  * until the volume is unmounted, makes durable what was written, and exits.
  */
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/sandbox_filter.h"
 #include "base/volume.h"
 #include "hub/mount.h"
 
@@ -136,17 +135,6 @@ static void limit_process(void)
 	(void)umask(022);
 }
 
-static int close_sandbox(const struct mount_source *source, struct error *err)
-{
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return fail_errno(err, E_INTERNAL, errno, "cannot give up privileges");
-#ifdef __SANITIZE_ADDRESS__ /* its search for leaks needs a process */
-	return 0;
-#else
-	return source->needs_network ? 0 : sandbox_filter_install(err);
-#endif
-}
-
 static struct fuse_session *open_session(const struct mount_source *source, void *state,
                                          struct error *err)
 {
@@ -198,9 +186,8 @@ static int run(struct mount *mount, json_t **ret_request, struct error *err)
 	if (adopt_fds(mount, err) < 0 || read_request(mount, ret_request, err) < 0)
 		return -1;
 	source = find_source(mount->kind, err);
-	if (!source || source->open(mount, &state, err) < 0)
-		return -1;
-	if (close_sandbox(source, err) < 0 || !(session = open_session(source, state, err)))
+	if (!source || mount_confine(mount, source, err) < 0 ||
+	    source->open(mount, &state, err) < 0 || !(session = open_session(source, state, err)))
 		return -1;
 	mount->session = session;
 	link_send(mount->link_fd, json_pack("{s:s}", "type", "ready"));

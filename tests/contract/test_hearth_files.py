@@ -215,7 +215,7 @@ def test_bad_paths_are_refused_one_by_one(files, path):
     assert answer[0]["path"] == path and answer[0]["error"] and answer[1]["hash"] == item.text
     assert answer[2] == {"path": path, "deleted": False}
     assert files.tree() == {"good": HELLO}
-    assert sorted(os.listdir(files.top)) == ["bucket", "store", "tmp"]
+    assert sorted(os.listdir(files.top)) == ["bucket", "spool", "store", "tmp"]
 
 
 def test_names_at_their_limits(files):

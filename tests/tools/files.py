@@ -19,9 +19,9 @@ class Files:
     """A bucket, a store and a folder for temporary files below `top`."""
 
     def __init__(self, top):
-        self.top = self.spool = top  # spool: where bodies are, for hearthd on the same file system
+        self.top, self.spool = top, top / "spool"  # spool: where bodies are, for hearthd on the same file system
         self.bucket, self.store, self.tmp = top / "bucket", top / "store", top / "tmp"
-        for folder in (self.bucket, self.store, self.tmp):
+        for folder in (self.bucket, self.store, self.tmp, self.spool):
             folder.mkdir(parents=True)
 
     def start(self, operation, body=None, unnamed=True, **fields):

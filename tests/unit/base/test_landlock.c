@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,7 +132,7 @@ static void *nothing(void *arg)
 	return arg;
 }
 
-/* A Hub's client: threads and sockets, but neither programs nor a port of its own. */
+/* A Hub's client: threads, copies and sockets, but neither programs nor a port of its own. */
 static void be_client(void)
 {
 	struct error err;
@@ -149,7 +150,12 @@ static void be_client(void)
 	CHECK(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
 	      errno == ECONNREFUSED);
 	CHECK(listen(fd, 1) < 0 && errno == EPERM);
-	CHECK(fork() < 0 && errno == EPERM);
+	CHECK(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0) < 0 && errno == EPERM);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(listen(fd, 1) < 0 && errno == EPERM ? 0 : 1);
+	int status = -1;
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 	CHECK(execve("/bin/true", argv, NULL) < 0 && errno == EPERM);
 	CHECK(unshare(CLONE_NEWNS) < 0 && errno == EPERM);
 }
