@@ -139,6 +139,30 @@ static void proxied_fail(struct proxied *proxied, const struct error *err)
 	           proxied->endpoint, err->text);
 }
 
+/* By its Xet hash clients would copy a file into a bucket, or fetch it: with the Hub's own storage,
+ * not with ours. Without the hash they fetch it as any other file. A quote within a string has a
+ * backslash before it, so this is always a name. */
+static char *proxied_hide_hashes(const char *body, size_t len)
+{
+	static const char name[] = "\"xetHash\":";
+	char *text = xcalloc(1, len + 1), *at = text;
+
+	memcpy(text, body, len);
+	while ((at = memmem(at, len - (size_t)(at - text), name, sizeof(name) - 1)))
+		memcpy(at, "\"hubHash\":", sizeof(name) - 1);
+	return text;
+}
+
+static void proxied_answer(struct proxied *proxied, int status, const char *type, const char *body,
+                           size_t len)
+{
+	bool is_listing = proxied->path.kind == HUB_TREE || proxied->path.kind == HUB_PATHS_INFO;
+	autofree char *text = is_listing ? proxied_hide_hashes(body, len) : NULL;
+
+	http_respond(proxied->request, status, type ? type : "application/octet-stream",
+	             text ? text : body, len);
+}
+
 static void proxied_answered(void *arg, int status, const char *body, size_t len,
                              const struct error *err)
 {
@@ -156,8 +180,7 @@ static void proxied_answered(void *arg, int status, const char *body, size_t len
 		if (strcmp(http_method(request), "HEAD") == 0)
 			proxied_answer_head(proxied, status, type, headers);
 		else
-			http_respond(request, status, type ? type : "application/octet-stream",
-			             body, len);
+			proxied_answer(proxied, status, type, body, len);
 	}
 	proxied_free(proxied);
 }

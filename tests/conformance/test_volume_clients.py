@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Volumes by the unmodified `hf`: buckets and a local folder in a job, and the results back on the user's disk."""
 import os
+import tempfile
 
 import pytest
 
 import clients
+from hub_server import Hub
 
 
 @pytest.mark.parametrize("version", ["1.21", "newest"])
@@ -36,3 +38,29 @@ def test_what_cannot_be_mounted_is_said(server):
     for volume, words in (("hf://buckets/alice/nix:/out", "no bucket alice/nix"), ("hf://acme/model:/m", "no Hub is configured")):
         done = server.run(clients.hf("1.13"), "jobs", "run", "-v", volume, "busybox", "true", timeout=60)
         assert done.returncode != 0 and words in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("way", ["hub", "mirror"])
+def test_files_of_repositories_are_copied_into_buckets(make_server, way):
+    """A real Hub tells Xet hashes, by which a client would have the server copy what it cannot reach."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="hearth-hub.") as top:
+        os.chmod(top, 0o755)
+        files = {"config.json": b"{}", "weights.bin": os.urandom(700_000), "deep/more.bin": os.urandom(300_000)}
+        for path, data in files.items():
+            path = os.path.join(top, "models/org/m", path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(data)
+        hub = Hub(top).start()
+        try:
+            server = make_server(f"[hub]\nendpoint = {hub.url}\n" if way == "hub" else f"[hub]\nmirror = {top}\n")
+            assert server.call("POST", "/api/buckets/alice/copies").status_code == 200
+            for source, target in (("hf://org/m", "hf://buckets/alice/copies/all/"), ("hf://org/m/weights.bin", "hf://buckets/alice/copies/one")):
+                done = server.run(clients.hf("newest"), "buckets", "cp", source, target, timeout=100)
+                assert done.returncode == 0, done.stdout + done.stderr
+            folder = server.state / "buckets/alice/copies"
+            found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+            assert found.pop("one") == files["weights.bin"]
+            assert {path.removeprefix("all/").removeprefix("m/"): data for path, data in found.items()} == files
+        finally:
+            hub.stop()

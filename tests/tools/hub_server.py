@@ -138,6 +138,7 @@ class Hub:
                      "size": size, "path": name}
             if len(digest) == 64:
                 entry["lfs"] = {"oid": digest, "size": size, "pointerSize": 134}
+                entry["xetHash"] = hashlib.sha256(b"xet" + digest.encode()).hexdigest()  # not a real one: nobody should use it
         if expand:
             entry["lastCommit"] = {"id": self.commit(folder), "title": "all", "date": "2026-01-05T09:00:00.000Z"}
             if entry["type"] == "file":
