@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cache of uv that the jobs of one namespace share, so that a script's environment is built
- * once.
+ * The cache of uv that the jobs of one namespace share, so that a script's environment is built once.
  *
- * On disk, below STATE/uv (root only; the ids in it are those of containers, 0 to 65535):
- *   <namespace id>/lock          byte 0: held alone while old things are removed; byte 1: held by
- * every job from before its container until uv has started the program <namespace id>/boot boot id
- * of the machine when it was last used <namespace id>/keys/<key>    one per environment: "building
- * FOLDER", "ready FOLDER", "kept FOLDER" (flushed); its mtime is its last use; byte 0: held by the
- * builder; byte 1: by every job that uses it <namespace id>/data.<uid>/   what jobs of that user id
- * see at TARGET (id-mapped, read-write, one mount, so that uv can hard-link): cache/ UV_CACHE_DIR;
- * environments-v* and interpreter-v* are links to ../../NAME-key/ python/ UV_PYTHON_INSTALL_DIR
- *     keys/<folder>/             environments of one key
+ * On disk, below STATE/uv/<namespace id> (root only; the ids in it are those of containers, 0 to 65535):
+ *   lock           byte 0: held alone while old things are removed; byte 1: held by every job from
+ *                  before its container until uv has started the program
+ *   boot           boot id of the machine when the folder was last used
+ *   keys/<key>     one per environment: "building FOLDER", "ready FOLDER" or "kept FOLDER" (flushed);
+ *                  its mtime is its last use; byte 0: held by the builder; byte 1: by every job that uses it
+ *   data.<uid>/    what jobs of that user id see at TARGET (id-mapped, read-write, one mount, so that uv
+ *                  can hard-link):
+ *     cache/         UV_CACHE_DIR; environments-v* and interpreter-v* are links to ../../NAME-key/
+ *     python/        UV_PYTHON_INSTALL_DIR
+ *     keys/<folder>/ environments of one key
+ *
  * In the job's root, TARGET-key is a link to TARGET's own keys/<folder>. So every job sees its own
  * environments under the same path, while packages, indexes and interpreters are shared, which uv's
  * own locks make safe.
