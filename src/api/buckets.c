@@ -37,14 +37,6 @@ void buckets_call_end(struct buckets_call *call)
 		http_on_cancel(call->request, NULL, NULL);
 }
 
-const char *buckets_calling_job(const struct api *api, const struct http_request *request,
-                                char id[ID_SIZE])
-{
-	uint32_t address = http_peer_ipv4(request);
-
-	return address && job_find_by_address(api->jobs, address, id) ? id : NULL;
-}
-
 static json_t *bucket_json(const struct bucket *bucket)
 {
 	char created[CLOCK_TEXT_SIZE], updated[CLOCK_TEXT_SIZE];
@@ -102,6 +94,7 @@ void buckets_post(struct http_request *request, void *context)
 	autojson json_t *body = NULL;
 	struct error err = ERROR_INIT;
 	struct bucket bucket = {0};
+	char job_id[ID_SIZE];
 	bool is_private;
 
 	if (http_body_json(request, &body, &err) < 0 ||
@@ -110,7 +103,7 @@ void buckets_post(struct http_request *request, void *context)
 		return;
 	}
 	if (bucket_create(api->buckets, &access->ns, http_param(request, "name"), is_private,
-	                  &bucket, &err) < 0) {
+	                  caller_job(api, request, job_id), &bucket, &err) < 0) {
 		if (err.code == E_CONFLICT && bucket.id[0])
 			answer_existing(request, &bucket, &err);
 		else
@@ -171,9 +164,10 @@ void buckets_delete(struct http_request *request, void *context)
 	struct api *api = context;
 	const struct bucket *bucket = &access_of(request)->bucket;
 	struct error err = ERROR_INIT;
+	char job_id[ID_SIZE];
 
 	access_set_subject(request, bucket->id);
-	if (bucket_delete(api->buckets, bucket, &err) < 0)
+	if (bucket_delete(api->buckets, bucket, caller_job(api, request, job_id), &err) < 0)
 		answer_error(request, &err);
 	else
 		answer_value_when_durable(api, request, 200, json_object());
@@ -185,6 +179,7 @@ void buckets_settings(struct http_request *request, void *context)
 	const struct bucket *bucket = &access_of(request)->bucket;
 	autojson json_t *body = NULL, *extra = NULL;
 	struct error err = ERROR_INIT;
+	char job_id[ID_SIZE];
 	bool is_private;
 
 	if (http_body_json(request, &body, &err) < 0 ||
@@ -197,16 +192,18 @@ void buckets_settings(struct http_request *request, void *context)
 		buckets_set_private(api->db, bucket->id, is_private);
 		extra = json_pack("{s:{s:b}}", "updatedConfig", "private", (int)is_private);
 		webhook_service_bucket_event(api->webhooks, bucket, "update", "repo.config", extra,
-		                             NULL);
+		                             caller_job(api, request, job_id));
 	}
 	answer_value_when_durable(
 	        api, request, 200,
 	        json_pack("{s:b,s:[]}", "private", (int)is_private, "cdnRegions"));
 }
 
-static int move_to(struct api *api, struct access *access, const struct bucket *bucket,
+static int move_to(struct api *api, struct http_request *request, const struct bucket *bucket,
                    const char *to, struct error *err)
 {
+	const struct access *access = access_of(request);
+	char job_id[ID_SIZE];
 	const char *slash = strchr(to, '/');
 	autofree char *ns = slash ? xstrndup(to, (size_t)(slash - to)) : NULL;
 	struct account owner;
@@ -219,7 +216,8 @@ static int move_to(struct api *api, struct access *access, const struct bucket *
 		return fail(err, E_FORBIDDEN,
 		            "%s may not write in the namespace %s (permission repo.write)",
 		            access->caller.user.name, owner.name);
-	return bucket_move(api->buckets, bucket, &owner, slash + 1, err);
+	return bucket_move(api->buckets, bucket, &owner, slash + 1,
+	                   caller_job(api, request, job_id), err);
 }
 
 void buckets_move_repo(struct http_request *request, void *context)
@@ -244,7 +242,7 @@ void buckets_move_repo(struct http_request *request, void *context)
 		return;
 	}
 	if (access_find_bucket_by_path(access, from, true, &bucket, &err) < 0 ||
-	    move_to(api, access, &bucket, to, &err) < 0) {
+	    move_to(api, request, &bucket, to, &err) < 0) {
 		answer_error(request, &err);
 		return;
 	}

@@ -17,8 +17,6 @@ struct buckets_call {
 };
 void buckets_call_init(struct buckets_call *call, struct api *api, struct http_request *request);
 void buckets_call_end(struct buckets_call *call); /* before the answer */
-/* The job that the request comes from, by its address; NULL: none of ours. Borrowed from `id`. */
-const char *buckets_calling_job(const struct api *api, const struct http_request *request, char id[ID_SIZE]);
 
 /* One entry of a listing (hub-jobs-api 7.4). */
 json_t *buckets_entry_json(const struct bucket_entry *entry);

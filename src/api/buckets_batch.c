@@ -153,8 +153,8 @@ static void batch_take_lines(void *arg)
 		loop_defer(batch->call.api->loop, batch_take_lines, batch);
 	else
 		bucket_batch(batch->call.api->buckets, &batch->call.bucket, batch->operations,
-		             buckets_calling_job(batch->call.api, batch->call.request, job_id),
-		             batch_done, batch);
+		             caller_job(batch->call.api, batch->call.request, job_id), batch_done,
+		             batch);
 }
 
 void buckets_batch(struct http_request *request, void *context)

@@ -57,7 +57,7 @@ void buckets_put_file(struct http_request *request, void *context)
 		empty_fd = memfd_create("empty", MFD_CLOEXEC);
 	bucket_put(put->call.api->buckets, &put->call.bucket, http_param(request, "path"),
 	           empty_fd >= 0 ? empty_fd : http_body_fd(request), ms < 0 ? -1 : ms * 1000000,
-	           buckets_calling_job(put->call.api, request, job_id), put_entry, put_done, put);
+	           caller_job(put->call.api, request, job_id), put_entry, put_done, put);
 	if (empty_fd >= 0)
 		(void)close(empty_fd);
 }

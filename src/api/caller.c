@@ -77,3 +77,10 @@ bool caller_is_operator(struct api *api, const struct caller *caller)
 	accounts_each(api->db, caller_first_user, &first);
 	return strcmp(first.id, caller->user.id) == 0;
 }
+
+const char *caller_job(const struct api *api, const struct http_request *request, char id[ID_SIZE])
+{
+	uint32_t address = http_peer_ipv4(request);
+
+	return address && job_find_by_address(api->jobs, address, id) ? id : NULL;
+}

@@ -28,5 +28,8 @@ enum account_role caller_role(struct api *api, const struct caller *caller,
 			      const struct account *ns);
 /* The first user of this server, with a token that may write. */
 bool caller_is_operator(struct api *api, const struct caller *caller);
+/* The job that the request comes from, by its address in the jobs' network; NULL: none. Borrowed
+ * from `id`. */
+const char *caller_job(const struct api *api, const struct http_request *request, char id[ID_SIZE]);
 
 #endif

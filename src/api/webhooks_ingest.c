@@ -23,11 +23,13 @@ static void ingest_take(struct api *api, struct http_request *request, json_t *p
 {
 	const char *key = http_header(request, "X-Hearth-Event-Id");
 	struct error err = ERROR_INIT;
+	char job_id[ID_SIZE];
 	bool is_new;
 
 	if (!key)
 		key = http_header(request, "Idempotency-Key");
-	if (webhook_ingest(api->webhooks, payload, key, &is_new, &err) < 0)
+	if (webhook_ingest(api->webhooks, payload, key, caller_job(api, request, job_id), &is_new,
+	                   &err) < 0)
 		answer_error(request, &err);
 	else
 		ingest_answer(api, request, is_new);

@@ -66,7 +66,7 @@ static int folder_create(struct bucket_service *service, const char *namespace_n
 }
 
 int bucket_create(struct bucket_service *service, const struct account *owner, const char *name,
-                  bool is_private, struct bucket *ret, struct error *err)
+                  bool is_private, const char *caused_by_job, struct bucket *ret, struct error *err)
 {
 	struct bucket bucket;
 
@@ -79,7 +79,7 @@ int bucket_create(struct bucket_service *service, const struct account *owner, c
 	if (folder_create(service, owner->name, name, err) < 0 ||
 	    buckets_create(service->db, owner, name, is_private, ret, err) < 0)
 		return -1;
-	webhook_service_bucket_event(service->webhooks, ret, "create", "repo", NULL, NULL);
+	webhook_service_bucket_event(service->webhooks, ret, "create", "repo", NULL, caused_by_job);
 	return 0;
 }
 
@@ -114,7 +114,8 @@ static void trash_wipe(void *arg)
 	free(trash);
 }
 
-int bucket_delete(struct bucket_service *service, const struct bucket *bucket, struct error *err)
+int bucket_delete(struct bucket_service *service, const struct bucket *bucket,
+                  const char *caused_by_job, struct error *err)
 {
 	autofree char *path = bucket_folder_path(service, bucket);
 	struct trash *trash;
@@ -127,7 +128,8 @@ int bucket_delete(struct bucket_service *service, const struct bucket *bucket, s
 		return fail_errno(err, E_INTERNAL, errno,
 		                  "the folder of the bucket cannot be removed");
 	buckets_remove(service->db, bucket->id);
-	webhook_service_bucket_event(service->webhooks, bucket, "delete", "repo", NULL, NULL);
+	webhook_service_bucket_event(service->webhooks, bucket, "delete", "repo", NULL,
+	                             caused_by_job);
 	trash = xcalloc(1, sizeof(*trash));
 	trash->service = service;
 	trash->path = take_ptr(&there);
@@ -168,7 +170,8 @@ static void move_later(struct bucket_service *service, const struct bucket *buck
 }
 
 int bucket_move(struct bucket_service *service, const struct bucket *bucket,
-                const struct account *owner, const char *name, struct error *err)
+                const struct account *owner, const char *name, const char *caused_by_job,
+                struct error *err)
 {
 	autofree char *to = bucket_path_of(service, owner->name, name);
 	autofree char *from = bucket_folder_path(service, bucket);
@@ -195,6 +198,7 @@ int bucket_move(struct bucket_service *service, const struct bucket *bucket,
 		return -1;
 	move_later(service, bucket, owner, name);
 	extra = json_pack("{s:{s:o}}", "movedTo", "name", json_sprintf("%s/%s", owner->name, name));
-	webhook_service_bucket_event(service->webhooks, bucket, "move", "repo", extra, NULL);
+	webhook_service_bucket_event(service->webhooks, bucket, "move", "repo", extra,
+	                             caused_by_job);
 	return 0;
 }

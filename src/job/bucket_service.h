@@ -33,13 +33,15 @@ struct bucket_service_options {
 int bucket_service_new(const struct bucket_service_options *options, struct bucket_service **ret, struct error *err);
 void bucket_service_free(struct bucket_service *service);
 
-/* Row and folder. E_CONFLICT: it exists, *ret is it. */
+/* `caused_by_job`, here and below: the job that does it, for webhooks; NULL: no job.
+ * Row and folder. E_CONFLICT: it exists, *ret is it. */
 int bucket_create(struct bucket_service *service, const struct account *owner, const char *name, bool is_private,
-		  struct bucket *ret, struct error *err);
+		  const char *caused_by_job, struct bucket *ret, struct error *err);
 /* E_CONFLICT while a job has it mounted (the sentence names the job). The files go away in the background. */
-int bucket_delete(struct bucket_service *service, const struct bucket *bucket, struct error *err);
+int bucket_delete(struct bucket_service *service, const struct bucket *bucket, const char *caused_by_job,
+		  struct error *err);
 int bucket_move(struct bucket_service *service, const struct bucket *bucket, const struct account *owner, const char *name,
-		struct error *err);
+		const char *caused_by_job, struct error *err);
 /* The folder of a bucket, for reading files of it (hub/bucket_path.h); yours to close. */
 int bucket_folder_open(struct bucket_service *service, const struct bucket *bucket, int *ret_fd, struct error *err);
 /* Absolute path of that folder. Yours to free. */
@@ -77,7 +79,7 @@ void bucket_stat(struct bucket_service *service, const struct bucket *bucket, co
  * borrowed. */
 typedef void bucket_batch_fn(void *arg, int processed, int succeeded, const json_t *failed, const struct error *err);
 void bucket_batch(struct bucket_service *service, const struct bucket *bucket, const json_t *operations,
-		  const char *caused_by_job /* NULL: no job */, bucket_batch_fn *fn, void *arg);
+		  const char *caused_by_job, bucket_batch_fn *fn, void *arg);
 /* One file from a body (an extension of Hearth, for `hearth bucket cp`). mtime_ns -1: now. */
 void bucket_put(struct bucket_service *service, const struct bucket *bucket, const char *path, int body_fd,
 		int64_t mtime_ns, const char *caused_by_job, bucket_entry_fn *entry, bucket_done_fn *done, void *arg);

@@ -111,14 +111,14 @@ static bool ingest_is_new(struct webhook_service *service, const json_t *payload
 	return webhook_seen_note(service->db, name, now_ms, now_ms + keep_ms);
 }
 
-int webhook_ingest(struct webhook_service *service, json_t *payload, const char *key, bool *ret_new,
-                   struct error *err)
+int webhook_ingest(struct webhook_service *service, json_t *payload, const char *key,
+                   const char *caused_by_job, bool *ret_new, struct error *err)
 {
 	if (webhook_ingest_check(payload, err) < 0)
 		return -1;
 	json_object_del(payload, "webhook");
 	*ret_new = ingest_is_new(service, payload, key);
 	if (*ret_new)
-		webhook_service_repo_event(service, payload, NULL);
+		webhook_service_repo_event(service, payload, caused_by_job);
 	return 0;
 }

@@ -76,8 +76,8 @@ int webhook_replay(struct webhook_service *service, const struct webhook *webhoo
                    const char *log_id, webhook_replay_fn *fn, void *arg, struct error *err);
 /* An event in the Hub's form, checked; false in *ret_new when it was told before. `key` (may be
  * NULL) names the event if its sender did. */
-int webhook_ingest(struct webhook_service *service, json_t *payload, const char *key, bool *ret_new,
-                   struct error *err);
+int webhook_ingest(struct webhook_service *service, json_t *payload, const char *key,
+                   const char *caused_by_job, bool *ret_new, struct error *err);
 /* E_UNAUTHORIZED unless `secret` (may be NULL) is that of webhooks.ingest_secret_file. */
 int webhook_ingest_check_secret(struct webhook_service *service, const char *secret,
                                 struct error *err);

@@ -157,23 +157,41 @@ def test_a_loop_is_stopped(server, webhook):
     assert len([job for job in server.jobs() if job["initiator"].get("id") == name]) == 2
 
 
-def test_a_loop_by_requests_is_stopped(make_server):
-    """The job does not mount the bucket: it changes it through the API, from its address in the jobs' network."""
+@pytest.fixture(scope="module")
+def near_server(make_server):
     server = make_server("[network]\ngive_endpoint = yes\n")
     bucket(server, "near")
-    change = "echo '{\"type\":\"addFile\",\"path\":\"'$JOB_ID'\",\"xetHash\":\"'$(printf %064d 0)'\"}' > /tmp/lines; " \
-             "wget -q -O - --header \"Authorization: Bearer $HF_TOKEN\" --post-file /tmp/lines $HF_ENDPOINT/api/buckets/alice/near/batch"
+    return server
+
+
+def posted(path, body):
+    body = body.replace('"', '\\"')
+    return f"wget -q -O - --header \"Authorization: Bearer $HF_TOKEN\" --header 'Content-Type: application/json' --post-data \"{body}\" $HF_ENDPOINT{path}"
+
+
+@pytest.mark.parametrize("watched,change", [
+    ("bucket:alice/near", posted("/api/buckets/alice/near/batch", '{"type":"addFile","path":"$JOB_ID","xetHash":"' + 64 * "0" + '"}')),
+    ("user:alice", posted("/api/buckets/alice/made-$JOB_ID", "{}")),
+    ("model:alice/said", posted("/api/webhooks/announce", '{"event":{"action":"update","scope":"repo.content"},"repo":{"type":"model",'
+                                '"name":"alice/said","private":false},"updatedRefs":[{"ref":"$JOB_ID"}]}'))])
+def test_a_loop_by_requests_is_stopped(near_server, watched, change):
+    """The job does not mount the bucket: it speaks with the API, from its address in the jobs' network."""
+    server = near_server
     job = {"dockerImage": "busybox", "command": ["sh", "-c", change], "flavor": "tiny", "secrets": {"HF_TOKEN": server.token}}
-    answer = server.call("POST", WEBHOOKS, json={"watched": [{"type": "bucket", "name": "alice/near"}], "job": job})
+    watch = [dict(zip(("type", "name"), watched.split(":")))]
+    answer = server.call("POST", WEBHOOKS, json={"watched": watch, "job": job})
     assert answer.status_code == 200, answer.text
     name = answer.json()["webhook"]["id"]
-    first = server.submit(["sh", "-c", change], secrets=job["secrets"])
+    first = server.submit(job["command"], secrets=job["secrets"])
     assert server.wait_job(first["id"])["status"]["stage"] == "COMPLETED", server.log_lines(first["id"])
     entries = log_of(server, name, 2)
     assert [e["state"] for e in entries] == ["delivered", "loop"]
     assert entries[0]["causedByJob"] == first["id"] and entries[1]["causedByJob"] == entries[0]["jobId"]
-    assert server.call("PUT", "/api/buckets/alice/near/files/by-hand", data=b"x").status_code == 200
-    assert log_of(server, name, 3)[2].get("causedByJob") is None, "nobody's job"
+    if watched == "bucket:alice/near":
+        assert server.call("PUT", "/api/buckets/alice/near/files/by-hand", data=b"x").status_code == 200
+        assert log_of(server, name, 3)[2].get("causedByJob") is None, "nobody's job"
+    assert server.call("DELETE", f"{WEBHOOKS}/{name}").status_code == 200
+    wait_until(lambda: not server.jobs(all_stages=False), 30, "the end of all jobs")
 
 
 def test_a_loop_through_another_webhook_is_stopped(server, webhook):
