@@ -115,13 +115,16 @@ static void raise_limits(struct configuration *c)
 
 static int open_state(struct serve *s, int state_fd, struct error *err)
 {
+	autoclose int spool_fd = -1;
 	char path[4096];
 
-	if (file_open_subdir(state_fd, "db", 0700, &s->db_fd, err) < 0 ||
+	/* Away from the database: those that work on a body are given the folder, too. */
+	if (file_open_subdir(state_fd, "spool", 0700, &spool_fd, err) < 0 ||
+	    file_open_subdir(state_fd, "db", 0700, &s->db_fd, err) < 0 ||
 	    file_open_subdir(state_fd, "attempts", 0770, &s->attempts_fd, err) < 0 ||
 	    file_open_subdir(state_fd, "images", 0755, &s->images_fd, err) < 0)
 		return -1;
-	(void)snprintf(s->spool_dir, sizeof(s->spool_dir), "%s/db", s->configuration->state_dir);
+	(void)snprintf(s->spool_dir, sizeof(s->spool_dir), "%s/spool", s->configuration->state_dir);
 	int len = snprintf(path, sizeof(path), "%s/db/hearth.db", s->configuration->state_dir);
 	if (len >= (int)sizeof(path))
 		return fail(err, E_INVALID, "the path of the state folder is too long");

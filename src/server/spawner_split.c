@@ -33,7 +33,7 @@ static const struct folder folders[] = {
         {"attempts", 01770, false, true, true}, {"images", 0755, false, false, false},
         {"run", 0700, false, false, false},     {"db", 0700, true, true, false},
         {"buckets", 0750, true, true, true},    {"xet", 0750, true, true, false},
-        {"hub-cache", 0700, true, true, true},
+        {"hub-cache", 0700, true, true, true},  {"spool", 0700, true, true, false},
 };
 
 int spawner_user(const struct configuration *c, uid_t *ret_uid, gid_t *ret_gid, struct error *err)

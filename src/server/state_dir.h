@@ -4,7 +4,8 @@
  *
  *   lock         held (flock) by both processes; holds the pid of the one that was started
  *   hearth.sock  the Unix socket of `hearth admin`
- *   db/          the HTTP process's own: hearth.db, seal.key, spooled uploads
+ *   db/          the HTTP process's own: hearth.db, seal.key
+ *   spool/       bodies of requests and long answers of hearth-files, all without names
  *   attempts/  images/  run/     see server/spawner.h
  */
 #ifndef HEARTH_SERVER_STATE_DIR_H
@@ -13,7 +14,8 @@
 #include "base/configuration.h"
 #include "base/error.h"
 
-/* The path from "/" on: monitors and pulls do not share hearthd's working directory. Yours to free. */
+/* The path from "/" on: monitors and pulls do not share hearthd's working directory. Yours to free.
+ */
 char *state_dir_absolute(const char *path);
 /* Makes the directory if needed and takes its lock. E_CONFLICT names the pid of the server that has
  * it. Both descriptors stay open for the life of the process. */

@@ -147,7 +147,7 @@ def test_disks_of_their_own(other_disks):
     answer = server.call("POST", BUCKET + "/batch", data=json.dumps(copy))
     assert answer.status_code == 200 and (bucket.folder / "copied").read_bytes() == item.data, answer.text
     assert not os.listdir(bucket.tmp)
-    assert (server.state / "db").stat().st_dev != bucket.folder.stat().st_dev
+    assert (server.state / "spool").stat().st_dev != bucket.folder.stat().st_dev
     server.restart()
     assert set(bucket.listed()) == {"put", "built", "copied"}
     assert server.call("DELETE", BUCKET).status_code == 200
