@@ -299,9 +299,10 @@ def curl_rate(hub, name, count, target):
 
 @figure
 def lazy_dataset():
+    """Each read has a file of its own, so that neither the volume's cache nor the kernel's helps one of them."""
     times, count = 20, int(2000 * SCALE) * MIB
     with folder() as top, contextlib.ExitStack() as stack:
-        hub = make_dataset(top / "hub", times + 2).start()
+        hub = make_dataset(top / "hub", times + 3).start()
         stack.callback(hub.stop)
         one = stack.enter_context(running_server(ROOMY + f"[hub]\nendpoint = {hub.url}\n"))
         volumes = [{"type": "dataset", "source": "org/ds", "mountPath": "/data"}]
@@ -311,10 +312,10 @@ def lazy_dataset():
             lazy.append(first_bytes_ms(one, volumes, f"/data/f{number}.bin"))
         flush(top)
         null = curl_rate(hub, f"f{times}.bin", count, "/dev/null")
-        file = curl_rate(hub, f"f{times}.bin", count, top / "copy")
+        file = curl_rate(hub, f"f{times + 1}.bin", count, top / "copy")
         (top / "copy").unlink()
         flush(top)
-        job = one.submit([PROBE, "read", str(count), f"/data/f{times + 1}.bin"], flavor="one", volumes=volumes)["id"]
+        job = one.submit([PROBE, "read", str(count), f"/data/f{times + 2}.bin"], flavor="one", volumes=volumes)["id"]
         assert one.wait_job(job, seconds=300)["status"]["stage"] == "COMPLETED", one.job(job)["status"]
         begin, end = map(int, one.log_lines(job))
     rate = count / (end - begin) * 1000
