@@ -7,7 +7,10 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import pathlib
+import re
 import socket
+import textwrap
 import threading
 import time
 
@@ -232,6 +235,20 @@ def test_a_delivery(hooks, webhook, receivers):
     assert entry["response"]["headers"]["X-Mine"] == "yes" and entry["request"]["url"] == receiver.url
     assert entry["request"]["headers"]["X-Webhook-Secret"] == "***" and SECRET not in json.dumps(entry)
     assert hooks.call("GET", f"{WEBHOOKS}/{name}").json()["webhook"]["lastTriggerAt"]
+
+
+def test_the_check_that_the_guide_shows(hooks, webhook, receivers):
+    guide = (pathlib.Path(__file__).resolve().parents[2] / "docs/guide.md").read_text()
+    shown = {}
+    exec(textwrap.dedent(re.search(r"(    import hashlib, hmac, time\n.*?\n)\n\S", guide, re.DOTALL).group(1)), shown)
+    receiver = receivers()
+    webhook(url=receiver.url, secret=SECRET)
+    announce(hooks, event())
+    wait_until(lambda: receiver.received, 10)
+    header, body = receiver.received[0].headers["x-hearth-signature"], receiver.received[0].body
+    assert shown["is_genuine"](SECRET, header, body) is True
+    assert not shown["is_genuine"]("other", header, body) and not shown["is_genuine"](SECRET, header, body + b" ")
+    assert not shown["is_genuine"](SECRET, header, body, tolerance=-1)
 
 
 def test_without_a_secret_nothing_is_signed(hooks, webhook, receivers):
