@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DOWNLOAD_NOTES ".cache/huggingface/" /* what `hf download --local-dir` leaves there */
 #define ENTRIES_MAX 16
 #define FRESH_MS 3000
 #define LINES_PER_TURN 2000
@@ -98,7 +99,8 @@ static void entry_add(struct entry *entry, const json_t *line)
 	autofree char *text = NULL;
 	char digest[DIGEST_SIZE];
 
-	if (!path || listing->count == MIRROR_FILES_MAX)
+	if (!path || listing->count == MIRROR_FILES_MAX ||
+	    strncmp(path, DOWNLOAD_NOTES, strlen(DOWNLOAD_NOTES)) == 0)
 		return;
 	if (listing->count == entry->cap) {
 		entry->cap = entry->cap ? 2 * entry->cap : 64;

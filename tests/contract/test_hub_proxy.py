@@ -48,6 +48,9 @@ def mirror(make_server):
         outside = pathlib.Path(top).with_name(pathlib.Path(top).name + ".outside")
         outside.write_text("outside")
         (pathlib.Path(top) / "models/org/m/link.txt").symlink_to(outside)
+        notes = pathlib.Path(top) / "models/org/m/.cache/huggingface"  # as `hf download --local-dir` leaves them
+        notes.mkdir(parents=True)
+        (notes / ".gitignore").write_text("*")
         yield make_server(f"[hub]\nmirror = {top}\n")
         outside.unlink()
 
