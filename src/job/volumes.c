@@ -65,12 +65,12 @@ static int check_bucket(struct database *db, const json_t *volume, size_t i, vol
 	if (!json_get_bool(volume, "readOnly", false) && has < ROLE_WRITE)
 		return fail(err, E_FORBIDDEN,
 		            "volumes[%zu]: writing to the bucket %s needs the role write in %s; "
-		            "mount it with readOnly true to only read it",
+		            "to only read it, mount it with :ro (readOnly true)",
 		            i, source, bucket.namespace_name);
 	return 0;
 }
 
-/* " (did you mean …)" if a bucket of that name can be read: "buckets/" is easily forgotten. */
+/* What is added if a bucket of that name can be read: "buckets/" is easily forgotten. */
 static const char *suggest_bucket(struct database *db, const json_t *volume, volumes_role_fn *role,
                                   void *arg)
 {
