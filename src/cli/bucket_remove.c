@@ -82,13 +82,43 @@ static int remove_many(struct invocation *in, struct hub *hub, struct removal *r
 	return 0;
 }
 
+/* The server takes the removal of what is not there for done; whoever mistypes should hear of it.
+ */
+static int look_for(struct hub *hub, const struct removal *removal, bool *ret_is_there,
+                    struct error *err)
+{
+	const char *path = removal->bucket.path;
+	autojson json_t *entries = NULL;
+	size_t i;
+	json_t *entry;
+	if (bucket_hub_tree(hub, &removal->bucket, false, &entries, err) < 0)
+		return -1;
+	*ret_is_there = false;
+	json_array_foreach(entries, i, entry)
+	{
+		if (strcmp(json_get_text(entry, "path", ""), path) == 0 &&
+		    strcmp(json_get_text(entry, "type", ""), "file") == 0)
+			*ret_is_there = true;
+	}
+	if (*ret_is_there || json_array_size(entries) == 0)
+		return 0;
+	return fail(err, E_INVALID, "%s is a folder; use --recursive to remove its files", path);
+}
+
 static int remove_one(struct invocation *in, struct hub *hub, const struct removal *removal,
                       struct error *err)
 {
 	const char *path = removal->bucket.path, *id = removal->bucket.id;
+	bool is_there;
 	if (options_flag(&in->options, "dry-run")) {
 		output_text(&in->out, "delete: " BUCKET_URI_PREFIX "%s/%s", id, path);
 		output_text(&in->out, "(dry run) 1 file would be removed.");
+		return 0;
+	}
+	if (look_for(hub, removal, &is_there, err) < 0)
+		return -1;
+	if (!is_there) {
+		output_text(&in->out, "No files to remove.");
 		return 0;
 	}
 	(void)json_array_append_new(removal->paths, json_string(path));

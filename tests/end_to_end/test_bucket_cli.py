@@ -253,6 +253,12 @@ def test_volumes_of_buckets_that_are_named_wrongly(server, bucket):
         assert done.returncode == 1 and expected in done.stderr, (volume, done.stderr)
 
 
+def test_nothing_that_is_not_there_is_said_to_be_removed(hearth, bucket, tree):
+    hearth("sync", tree, f"hf://buckets/{bucket}")
+    assert "No files to remove" in hearth("rm", f"{bucket}/none", "-y").stdout
+    assert "--recursive" in hearth("rm", f"{bucket}/a", "-y", status=1).stderr
+
+
 def test_what_cannot_be_removed_is_not_said_to_be_gone(server, hearth, bucket):
     """What an operator put into the bucket by hand may not be the server's to remove."""
     folder = server.state / "buckets" / bucket / "by-hand"
