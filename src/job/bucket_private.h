@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of the bucket service: bucket_service.c (folders, quotas, who has a bucket mounted), bucket_change.c (create,
- * delete, move), bucket_recover.c (what a crash left), bucket_list.c (entries with their hashes), bucket_batch.c and
+ * delete, move), bucket_recover.c (what a crash left), bucket_list.c (entries with their hashes),
+ * bucket_select.c (other orders, bucket_select.h), bucket_batch.c and
  * bucket_put.c (changes of files), bucket_refresh.c (counting, and what jobs wrote).
  */
 #ifndef HEARTH_JOB_BUCKET_PRIVATE_H
