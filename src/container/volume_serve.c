@@ -3,7 +3,6 @@
 #include "container/volumes_private.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/quantity.h"
@@ -12,23 +11,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 
 #define READ_AHEAD_KIB 1024
 #define MESSAGE_MAX 4096
 #define LIFTED_MIN 16
-#define END_AGAIN_MS 1000
-#define END_PATIENCE_MS 5000
 
 static int mount_volume(struct volume *v, int fuse_fd, size_t index, struct error *err)
 {
@@ -191,60 +185,4 @@ void volume_serve_set_read_ahead(const struct volume *v)
 	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd >= 0 && write(fd, text, (size_t)len) != len)
 		log_debug("%s cannot be set", path);
-}
-
-/* Something may hold it (a process of the host that looked in): then it is told to end, again and
- * again, since a signal may come just before it begins to wait. To flush much takes long, and so we
- * do that ourselves before one that does not end is killed. */
-static void await_end(struct volume *v, bool is_told)
-{
-	autoclose int pid_fd = pidfd_open(v->pid, 0);
-	struct pollfd fds = {.fd = pid_fd, .events = POLLIN};
-	bool has_flushed = !v->is_bucket || v->is_read_only;
-	int64_t kill_ms = clock_monotonic_ms() + END_PATIENCE_MS;
-
-	while (poll(&fds, 1, END_AGAIN_MS) <= 0) {
-		if (is_told)
-			(void)kill(v->pid, SIGTERM);
-		if (clock_monotonic_ms() < kill_ms)
-			continue;
-		if (!has_flushed) {
-			(void)syncfs(v->folder_fd);
-			has_flushed = true;
-			kill_ms = clock_monotonic_ms() + END_PATIENCE_MS;
-		} else {
-			log_warning("volume %s: its server does not end and is killed", v->target);
-			(void)kill(v->pid, SIGKILL);
-		}
-	}
-	while (waitpid(v->pid, &v->status, 0) < 0 && errno == EINTR)
-		;
-	v->pid = 0;
-}
-
-int volume_serve_end(struct volume *v, struct error *err)
-{
-	bool is_held = false;
-
-	if (v->is_mounted && umount2(v->source, 0) < 0) {
-		is_held = true;
-		(void)umount2(v->source, MNT_DETACH);
-	}
-	v->is_mounted = false;
-	if (v->pid <= 0)
-		return 0;
-	if (is_held)
-		(void)kill(v->pid, SIGTERM);
-	await_end(v, is_held);
-	while (v->link_fd >= 0 && volume_serve_hear(v) && v->error[0] == '\0') {
-		if (recv(v->link_fd, &(char){0}, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
-			break;
-	}
-	if (v->status == 0 || !v->is_bucket || v->is_read_only)
-		return 0;
-	/* It could not do this itself. */
-	if (syncfs(v->folder_fd) < 0)
-		return fail_errno(err, E_INTERNAL, errno,
-		                  "What the job wrote to the %s could not be put on disk", v->what);
-	return v->error[0] ? fail(err, E_INTERNAL, "%s", v->error) : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of volumes.c (life of all), volume_folder.c (what is shown), volume_serve.c (mount and
- * process). */
+ * process), volume_end.c (the end of both). */
 #ifndef HEARTH_CONTAINER_VOLUMES_PRIVATE_H
 #define HEARTH_CONTAINER_VOLUMES_PRIVATE_H
 
@@ -17,6 +17,7 @@ struct volume {
 	char *target;
 	char source[64]; /* on the stage */
 	bool is_bucket, is_read_only, is_ready, is_mounted;
+	bool is_cut;                        /* its process hung, and was killed */
 	int64_t patience_ms;                /* until it is ready; 0: for ever */
 	int folder_fd, link_fd, request_fd; /* request: its standard input */
 	pid_t pid;                          /* 0: not started, or reaped */
@@ -47,7 +48,7 @@ void volume_serve_tell(struct volume *volume, uint32_t owner_uid, uint32_t owner
 bool volume_serve_hear(struct volume *volume);
 /* How many bytes the kernel reads ahead; a hint. */
 void volume_serve_set_read_ahead(const struct volume *volume);
-/* Unmount; wait for the end of the process. */
+/* volume_end.c: unmount; wait for the end of the process. */
 int volume_serve_end(struct volume *volume, struct error *err);
 
 #endif

@@ -218,6 +218,57 @@ def test_server_of_the_volume_hangs(make_server):
     assert len(served) == 1 and server.call("DELETE", "/api/buckets/alice/hangs").status_code in (200, 204)
 
 
+MAP = """
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int main(void)
+{
+	int fd = open("/out/map", O_RDWR | O_CREAT, 0644);
+	if (ftruncate(fd, 1 << 20) < 0)
+		return 1;
+	char *map = mmap(0, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	memset(map, 'y', 1 << 20);
+	write(1, "dirty\\n", 6);
+	for (;;)
+		pause();
+}
+"""
+
+
+def start_map(server, name, tmp_path):
+    """A job with pages to flush; its first process (which flushes them as it ends) and the bucket's folder."""
+    folder = bucket(server, name)
+    (tmp_path / "map.c").write_text(MAP)
+    subprocess.run(["cc", "-static", "-o", folder / "map.bin", tmp_path / "map.c"], check=True)
+    job = server.submit(["sh", "-c", "cp /out/map.bin /tmp/map; chmod 755 /tmp/map; exec /tmp/map"], volumes=[volume(name)])
+    wait_until(lambda: "dirty" in server.log_lines_now(job["id"]), what="pages to flush")
+    return job, process_of(job, b"/tmp/map\0"), folder
+
+
+def test_maps_are_flushed_at_the_end(hearth, tmp_path):
+    job, process, folder = start_map(hearth, "maps", tmp_path)
+    os.kill(process, signal.SIGKILL)
+    assert hearth.wait_job(job["id"])["status"]["stage"] == "ERROR"
+    assert (folder / "map").read_bytes() == b"y" * MIB and not mounts_of(hearth)
+
+
+def test_maps_that_nobody_takes(make_server, tmp_path):
+    """A process that ends waits, and cannot be killed, until the server of the volume has its pages."""
+    server = make_server("[jobs]\ngrace = 0\n")
+    job, process, _ = start_map(server, "maps", tmp_path)
+    served = mounts_of(server)
+    for pid in served:
+        os.kill(pid, signal.SIGSTOP)
+    os.kill(process, signal.SIGKILL)
+    server.call("POST", f"/api/jobs/alice/{job['id']}/cancel")
+    wait_until(lambda: not mounts_of(server) and not server.live_monitors(), 30, "end of the attempt")
+    assert len(served) == 1
+
+
 def test_mounted_buckets_stay(hearth):
     """A bucket that a live job uses can be neither deleted nor moved, also after a restart of the server."""
     bucket(hearth, "busy")
