@@ -13,6 +13,7 @@ import time
 import pytest
 import xet
 from files import PROGRAM, Files, Refused
+from intruder import has_landlock, intruder
 from server import SANITIZED, wait_until
 
 HELLO = b'print("hello from uv")\n'
@@ -642,6 +643,23 @@ def test_sandbox(files):
     finally:
         parent.kill()
         parent.communicate()
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers need what is taken away")
+@pytest.mark.skipif(not has_landlock(), reason="this kernel has no Landlock")
+def test_only_the_folders_of_the_request(files, monkeypatch):
+    """Whoever takes it over finds the folders of the request and nothing else: not the database beside them."""
+    (files.top / "db").mkdir()
+    for path in (files.top / "db" / "seal.key", files.store / "inside", files.bucket / "inside"):
+        path.write_text("x")
+    folder = str(files.bucket)
+    for path in (files.top / "db" / "seal.key", files.top / "db", files.top, "/etc/passwd", files.spool):
+        for name, value in intruder(files.top, "int syncfs(int fd)", path).items():
+            monkeypatch.setenv(name, value)
+        refused(files, "sync", "internal", "Permission denied", folder=folder)
+    for path in (files.store / "inside", files.bucket / "inside", files.tmp):
+        intruder(files.top, "int syncfs(int fd)", path)
+        assert files.run("sync", folder=folder) == [{}]
 
 
 def test_bad_requests(files):

@@ -16,8 +16,9 @@ import tempfile
 
 import pytest
 
+from intruder import has_landlock, intruder
 from mounted import Mounted
-from server import wait_until
+from server import SANITIZED, wait_until
 
 USER = 65534
 
@@ -415,6 +416,23 @@ def test_told_to_end_while_held(volume):
     with open(volume.point / "f"):
         volume.process.send_signal(signal.SIGTERM)
         assert volume.process.wait(20) == 0
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers need what is taken away")
+@pytest.mark.skipif(not has_landlock(), reason="this kernel has no Landlock")
+def test_only_its_folder(mounted):
+    """Whoever takes it over finds the files of the volume and nothing else."""
+    volume = mounted()
+    (volume.folder / "inside").write_text("x")
+    top = volume.folder.parent
+    (top / "key").write_text("x")
+    call = "int fstatvfs64(int fd, void *ret)"
+    for path, code in ((top / "key", errno.EACCES), (top, errno.EACCES), ("/etc/passwd", errno.EACCES), (volume.folder / "inside", 0)):
+        other = mounted(volume.folder, environment={**os.environ, **intruder(top, call, path)})
+        if code:
+            fails_with(code, os.statvfs, other.point)
+        else:
+            os.statvfs(other.point)
 
 
 def test_bad_requests(root, tmp_path):
