@@ -16,7 +16,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define SLICE_US 10000
+#define SLICE_US 15000 /* a commit follows, for which API calls wait, too */
 #define PATIENCE_MS 60000
 #define IDLE_MS ((int64_t)24 * 3600 * 1000)
 
