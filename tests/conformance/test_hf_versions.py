@@ -164,10 +164,3 @@ def test_an_option_that_became_the_image(hf, version):
     done = hf("jobs", "run", option, "json", IMAGE, "true")
     assert done.returncode == 1
     assert "looks like an option" in done.stderr
-
-
-def test_what_is_not_built_yet_says_so(hf, version):
-    for words in (["jobs", "scheduled", "run", "@hourly", IMAGE, "true"], ["jobs", "scheduled", "ps"]):
-        done = hf(*words)
-        assert done.returncode != 0 or version == "1.3"  # which prints it, and ends with 0
-        assert "not built yet" in done.stdout + done.stderr
