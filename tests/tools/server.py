@@ -175,6 +175,8 @@ class Server:
                 wait_until(lambda: not self.live_monitors(), 30, "end of all monitors")
             self.stop()
         finally:
+            if self.process and self.process.poll() is None:  # or it keeps the bridge from the next server of this number
+                self.kill9()
             for pid in self.live_monitors():
                 os.kill(pid, signal.SIGKILL)
             wait_until(lambda: not self.live_monitors(), 30, "death of all monitors")
