@@ -30,7 +30,8 @@ static const struct route_query count_query[] = {
         {0}};
 static const struct route_query schedules_query[] = {
         {"label", "key=value; several: all of them", "string", true},
-        {"limit", "Schedules per page, 1 to 1000; absent: all in one answer (an extension of Hearth)",
+        {"limit",
+         "Schedules per page, 1 to 1000; absent: all in one answer (an extension of Hearth)",
          "integer", false},
         {"cursor", "Where to go on; from the Link header of the page before", "string", false},
         {0}};

@@ -215,6 +215,7 @@ void volumes_kill(struct volumes *set)
 
 int volumes_finish(struct volumes *set, struct error *err)
 {
+	struct error ignored = ERROR_INIT; /* the first one is told */
 	int result = 0;
 
 	for (size_t i = 0; set && i < set->count; i++) {
@@ -222,7 +223,7 @@ int volumes_finish(struct volumes *set, struct error *err)
 
 		poller_unwatch(v->watch);
 		v->watch = NULL;
-		if (volume_serve_end(v, result ? &(struct error){0} : err) < 0)
+		if (volume_serve_end(v, result ? &ignored : err) < 0)
 			result = -1;
 	}
 	return result;

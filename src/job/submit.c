@@ -16,7 +16,8 @@
 #define KEY_LENGTH_MAX 255
 #define KEY_LABEL "hearth.idempotency-key"
 
-/* Without what we found out: a branch may have moved on between two tries of the same submission. */
+/* Without what we found out: a branch may have moved on between two tries of the same submission.
+ */
 static json_t *submit_as_asked(const json_t *body)
 {
 	json_t *copy = json_deep_copy(body), *volume;

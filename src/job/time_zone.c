@@ -92,7 +92,7 @@ static int zone_fail_unknown(const char *name, struct error *err)
 	char shown[TIME_ZONE_NAME_MAX + 1];
 	size_t i;
 
-	for (i = 0; name[i] && i < TIME_ZONE_NAME_MAX; i++)
+	for (i = 0; i < TIME_ZONE_NAME_MAX && name[i]; i++)
 		shown[i] = (char)(name[i] > ' ' && name[i] <= '~' ? name[i] : '?');
 	shown[i] = '\0';
 	return fail(err, E_INVALID,

@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SYNC_AFTER_MS 5000 /* without an upload, which a flush would slow down, … */
+#define SYNC_AFTER_MS 5000   /* without an upload, which a flush would slow down, … */
 #define SYNC_LATEST_MS 60000 /* … but not for ever */
-#define SYNC_AGAIN_MS 60000 /* after a failure */
+#define SYNC_AGAIN_MS 60000  /* after a failure */
 #define COLLECT_EVERY_MS (60 * 60 * INT64_C(1000))
 #define COLLECT_SOON_MS 2000
 #define COLLECT_AT_ONCE 100
