@@ -36,6 +36,19 @@ static struct dirent *next_entry(DIR *dir)
 	return entry;
 }
 
+/* A removal that was interrupted may have left folders with such names. */
+static bool move_up(int dir_fd, const char *name, int top_fd, unsigned long *number)
+{
+	char moved[32];
+	int rc;
+
+	do {
+		(void)snprintf(moved, sizeof(moved), ".hearth.%lu", (*number)++);
+		rc = renameat(dir_fd, name, top_fd, moved);
+	} while (rc < 0 && (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR));
+	return rc == 0;
+}
+
 /* Empty one folder of the top one, its folders moved beside it, and remove it. */
 static bool dissolve(int top_fd, const char *name, unsigned long *number)
 {
@@ -43,12 +56,9 @@ static bool dissolve(int top_fd, const char *name, unsigned long *number)
 	struct dirent *entry;
 
 	while (dir && (entry = next_entry(dir))) {
-		char moved[32];
-		if (unlinkat(dirfd(dir), entry->d_name, 0) == 0 ||
-		    unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) == 0)
-			continue;
-		(void)snprintf(moved, sizeof(moved), ".hearth.%lu", (*number)++);
-		(void)renameat(dirfd(dir), entry->d_name, top_fd, moved);
+		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 &&
+		    unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) < 0)
+			(void)move_up(dirfd(dir), entry->d_name, top_fd, number);
 	}
 	return unlinkat(top_fd, name, AT_REMOVEDIR) == 0;
 }

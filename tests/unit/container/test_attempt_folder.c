@@ -174,6 +174,19 @@ static void test_upper_layer_is_removed(void **state)
 	assert_int_equal(access("/etc/passwd", F_OK), 0);
 }
 
+/* A removal that was killed leaves folders that it had moved up already. */
+static void test_an_interrupted_removal_goes_on(void **state)
+{
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(mkdirat(dir_fd, OVERLAY_DISK, 0700), 0);
+	assert_int_equal(mkdirat(dir_fd, OVERLAY_DISK "/.hearth.0", 0700), 0);
+	assert_int_equal(mkdirat(dir_fd, OVERLAY_DISK "/.hearth.0/incompat", 0700), 0);
+	assert_int_equal(mkdirat(dir_fd, OVERLAY_DISK "/.hearth.0/incompat/volatile", 0700), 0);
+	assert_int_equal(overlay_remove(dir_fd, &err), 0);
+	assert_int_equal(faccessat(dir_fd, OVERLAY_DISK, F_OK, 0), -1);
+}
+
 static void test_words_of_the_runtime(void **state)
 {
 	static const char *const cases[][2] = {
@@ -202,6 +215,7 @@ int main(void)
 	        cmocka_unit_test(test_lock),
 	        cmocka_unit_test(test_spec),
 	        cmocka_unit_test(test_upper_layer_is_removed),
+	        cmocka_unit_test(test_an_interrupted_removal_goes_on),
 	        cmocka_unit_test(test_words_of_the_runtime),
 	};
 
