@@ -241,5 +241,6 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(nothing_outside, make_place, drop_place),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

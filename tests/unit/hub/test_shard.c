@@ -274,5 +274,6 @@ int main(void)
 	        cmocka_unit_test(the_caller_may_stop), cmocka_unit_test(too_large),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

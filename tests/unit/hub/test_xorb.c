@@ -281,5 +281,6 @@ int main(void)
 	        cmocka_unit_test(damage_on_disk_is_noticed),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -359,5 +359,6 @@ int main(void)
 	        TEST(test_too_many_schedules_are_refused),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
