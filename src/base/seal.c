@@ -3,6 +3,7 @@
 #include "base/seal.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,6 +91,14 @@ void seal(const struct seal_key *key, const void *plain, size_t len, struct buff
 	(void)crypto_secretbox_easy(out + crypto_secretbox_NONCEBYTES, plain, len, out, key->bytes);
 	ret->len += sealed_len;
 	ret->data[ret->len] = '\0';
+}
+
+void seal_object(const struct seal_key *key, const json_t *object, struct buffer *ret)
+{
+	autofree char *text = json_to_text(object);
+
+	seal(key, text, strlen(text), ret);
+	seal_wipe(text, strlen(text));
 }
 
 int unseal(const struct seal_key *key, const void *sealed, size_t len, struct buffer *ret,

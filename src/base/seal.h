@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 struct seal_key; /* locked memory, wiped on free */
@@ -16,6 +17,8 @@ void seal_key_free(struct seal_key *key);
 
 /* nonce + ciphertext, binary, appended to `ret`. */
 void seal(const struct seal_key *key, const void *plain, size_t len, struct buffer *ret);
+/* The same of an object's JSON text, whose copy in memory is wiped. */
+void seal_object(const struct seal_key *key, const json_t *object, struct buffer *ret);
 /* E_INTERNAL when the text was not sealed with this key. */
 int unseal(const struct seal_key *key, const void *sealed, size_t len, struct buffer *ret,
 	   struct error *err);

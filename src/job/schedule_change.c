@@ -48,19 +48,6 @@ static int change_check_count(const struct schedule_service *service, const stru
 	            owner->name, (long long)max);
 }
 
-static void change_seal(const struct schedule_service *service, const json_t *secrets,
-                        struct buffer *ret)
-{
-	char *text;
-
-	if (json_object_size(secrets) == 0)
-		return;
-	text = json_to_text(secrets);
-	seal(service->key, text, strlen(text), ret);
-	seal_wipe(text, strlen(text));
-	free(text);
-}
-
 /* Borrows from the request what it does not copy. */
 static void change_fill(const struct schedule_request *request, int64_t now_ms,
                         struct schedule_record *ret)
@@ -124,7 +111,8 @@ int schedule_create(struct schedule_service *service, const struct schedule_requ
 	record.expression = xstrdup(expression);
 	record.catch_up = xstrdup(catch_up);
 	record.overlap = xstrdup(overlap);
-	change_seal(service, request->spec->secrets, &sealed);
+	if (json_object_size(request->spec->secrets) > 0)
+		seal_object(service->key, request->spec->secrets, &sealed);
 	schedules_insert(service->db, &record, sealed.data, sealed.len);
 	change_remember(service, record.id);
 	memcpy(ret_id, record.id, ID_SIZE);

@@ -60,19 +60,6 @@ static int submit_check_queue(const struct job_service *service, const char *nam
 	        namespace_name, (long long)queued, (long long)max);
 }
 
-static void submit_seal_secrets(const struct job_service *service, const json_t *secrets,
-                                struct buffer *ret)
-{
-	char *text;
-
-	if (json_object_size(secrets) == 0)
-		return;
-	text = json_to_text(secrets);
-	seal(service->key, text, strlen(text), ret);
-	seal_wipe(text, strlen(text));
-	free(text);
-}
-
 static void submit_enter(struct job_service *service, const struct job_record *record,
                          const struct flavor *flavor)
 {
@@ -156,7 +143,8 @@ int job_submit(struct job_service *service, const struct job_submission *submiss
 	    service_check_disk(service, err) < 0)
 		return -1;
 	submit_fill(submission, &record);
-	submit_seal_secrets(service, submission->spec->secrets, &sealed);
+	if (json_object_size(submission->spec->secrets) > 0)
+		seal_object(service->key, submission->spec->secrets, &sealed);
 	if (jobs_insert(service->db, &record, sealed.data, sealed.len, key, hash, existing, err) <
 	    0)
 		return -1;

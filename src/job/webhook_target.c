@@ -44,16 +44,6 @@ static void put_take_job(struct webhook *webhook, json_t *take_job, const char *
 	webhook->url = NULL;
 }
 
-static void put_seal_secrets(struct webhook_service *service, const json_t *secrets,
-                             struct buffer *ret_sealed)
-{
-	char *text = json_to_text(secrets);
-
-	seal(service->key, text, strlen(text), ret_sealed);
-	seal_wipe(text, strlen(text));
-	free(text);
-}
-
 static int put_own_job(struct webhook_service *service, json_t *body, const char *hub_token,
                        struct webhook *webhook, struct buffer *ret_sealed, struct error *err)
 {
@@ -72,7 +62,7 @@ static int put_own_job(struct webhook_service *service, json_t *body, const char
 	        "");
 	if (hub_token)
 		json_object_set_new(spec.secrets, VOLUME_TOKEN_SECRET, json_string(hub_token));
-	put_seal_secrets(service, spec.secrets, ret_sealed);
+	seal_object(service->key, spec.secrets, ret_sealed);
 	job_spec_clear(&spec);
 	return 0;
 }
@@ -132,7 +122,7 @@ static int put_source_job(struct webhook_service *service, json_t *body,
 	                          source->attempts),
 	             source->id);
 	put_secret_names(json_object_get(webhook->job, "body"), secrets);
-	put_seal_secrets(service, secrets, ret_sealed);
+	seal_object(service->key, secrets, ret_sealed);
 	return 0;
 }
 
