@@ -36,7 +36,7 @@ static json_t *hardware_size(int64_t bytes)
 static void hardware_write(struct buffer *out, const struct flavor *flavor)
 {
 	const char *pretty = flavor->pretty_name ? flavor->pretty_name : flavor->name;
-	int64_t price = flavor->price_micro_usd_min;
+	int64_t price = flavor_price_per_minute(flavor);
 	autojson json_t *texts = json_pack(
 	        "{s:s,s:s,s:o,s:o,s:o,s:n}", "name", flavor->name, "prettyName", pretty, "cpu",
 	        hardware_cpu(flavor->cpu_millis), "ram", hardware_size(flavor->memory_bytes),

@@ -97,7 +97,8 @@ static void start_running(struct fake_attempt *attempt)
 		loop_timer_start(attempt->timer, attempt->run_ms, 0);
 	if (events->image)
 		events->image(events->arg, attempt->job_id, attempt->number, FAKE_DIGEST);
-	events->running(events->arg, attempt->job_id, attempt->number, attempt->record.started_ms);
+	events->running(events->arg, attempt->job_id, attempt->number, attempt->record.started_ms,
+	                0);
 }
 
 /* A callback never comes from inside of start, so pulling begins with the first timer. */

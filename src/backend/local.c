@@ -105,7 +105,17 @@ static void on_running(struct local_attempt *attempt, const json_t *message)
 		return;
 	attempt->is_running = true;
 	attempt->started_ms = json_get_int(message, "started_ms", clock_now_ms());
-	events->running(events->arg, attempt->job_id, attempt->number, attempt->started_ms);
+	events->running(events->arg, attempt->job_id, attempt->number, attempt->started_ms,
+	                json_get_int(message, "running_us", 0));
+}
+
+static void on_warned(struct local_attempt *attempt, const json_t *message)
+{
+	const struct backend_events *events = &attempt->local->events;
+	if (!attempt->is_ended && events->warned)
+		events->warned(events->arg, attempt->job_id, attempt->number,
+		               (int)json_get_int(message, "signal", 0),
+		               json_get_int(message, "left_s", 0));
 }
 
 static void on_monitor_ended(struct local_attempt *attempt)
@@ -136,6 +146,8 @@ static void on_monitor_message(void *arg, const json_t *message)
 		on_running(attempt, message);
 	else if (!strcmp(type, "ended"))
 		on_monitor_ended(attempt);
+	else if (!strcmp(type, "warned"))
+		on_warned(attempt, message);
 	else if (!strcmp(type, "progress") && !attempt->is_running)
 		on_progress(attempt, json_get_text(message, "text", ""));
 	else if (!strcmp(type, "error"))

@@ -92,7 +92,7 @@ static int parse_price(const char *text, const char *what, int64_t *ret, struct 
 	if (end == text || *end || !isfinite(usd) || usd < 0 || usd > 1e9)
 		return fail(err, E_INVALID, "%s: \"%.60s\" is not a price in USD, such as 0.40",
 		            what, text);
-	*ret = (int64_t)(usd * 1e6 / 60 + 0.5);
+	*ret = (int64_t)(usd * 1e6 + 0.5);
 	return 0;
 }
 
@@ -251,7 +251,7 @@ static struct flavor *flavor_make(struct configuration *c, const char *name)
 		return flavor;
 	c->flavors = xrealloc(c->flavors, (c->n_flavors + 1) * sizeof(*c->flavors));
 	flavor = &c->flavors[c->n_flavors++];
-	*flavor = (struct flavor){.name = xstrdup(name)};
+	*flavor = (struct flavor){.name = xstrdup(name), .device_shares = 1};
 	return flavor;
 }
 

@@ -22,9 +22,23 @@ struct flavor {
 	char *pretty_name;
 	int64_t cpu_millis;	     /* 2000 = 2 vCPU */
 	int64_t memory_bytes;
-	int64_t storage_bytes;	     /* ephemeral storage; 0 = no limit */
-	int64_t price_micro_usd_min; /* per minute */
+	int64_t storage_bytes;	      /* ephemeral storage; 0 = no limit */
+	int64_t price_micro_usd_hour; /* exact; clients are shown flavor_price_per_minute() */
+	/* Accelerators (job/device.h); device_count 0: none. */
+	char *device_kind;     /* CDI "vendor/class": "nvidia.com/gpu"; NULL: none */
+	char *device_model;    /* part of the model's name, any case: "A100"; NULL: any model */
+	char *device_slice;    /* MIG profile "1g.10gb"; NULL: whole devices */
+	int64_t device_count;
+	int64_t device_shares; /* 1: devices of its own; N: an Nth of one, shared by jobs of one owner */
+	char *accelerator;     /* "gpu", "neuron": type told to clients; NULL: "gpu" */
+	char *manufacturer;    /* NULL: known from the kind */
+	int64_t vram_bytes;    /* of one device; 0: as the inventory says */
+	/* Who and how long. */
+	char **allow;	       /* names of users and organizations; NULL or empty: everyone */
+	int64_t max_timeout_s; /* 0: max_timeout of [jobs] */
 };
+/* Micro-USD per minute, rounded: what the Hub's `unitCostMicroUSD` is. */
+int64_t flavor_price_per_minute(const struct flavor *flavor);
 
 /* [registry HOST]: how a registry is reached. */
 struct registry {
@@ -52,10 +66,29 @@ struct configuration {
 	/* [jobs] */
 	int64_t default_timeout_s, max_timeout_s, grace_s;
 	int64_t log_limit_bytes, total_log_bytes;
-	int64_t max_queued; /* per namespace; more is 429 */
+	int64_t max_queued;	     /* per namespace; more is 429 */
+	int64_t max_queued_per_user; /* 0: no limit */
+	int64_t max_grace_s;	     /* longest that the label hearth.grace may ask for */
+	int64_t warning_s;	     /* a signal so long before the time limit; 0: none */
+	char *warning_signal;	     /* "USR1" */
+	int64_t retry_delay_s, retry_delay_max_s; /* before the second attempt; doubles up to the maximum */
 	/* [scheduler] */
 	int64_t cpu_millis, memory_bytes; /* 0 = what the machine has */
 	int64_t max_running;		  /* jobs at once, any size */
+	int64_t max_running_per_namespace, max_running_per_user; /* 0: no limit */
+	int64_t max_priority;		  /* highest that users may ask for */
+	int64_t half_life_s;		  /* after so long, use counts half in fair sharing */
+	bool backfill;			  /* may small jobs use what a large one waits for? */
+	bool hub_flavors;		  /* offer those of the Hub that the machine can serve */
+	/* [devices] */
+	char **cdi_dirs;		  /* folders of CDI specifications */
+	char *nvml;			  /* "auto", "off", or the library's path */
+	int64_t probe_timeout_s;	  /* a driver that is silent for so long is taken for dead */
+	bool share_between_owners;	  /* may a shared device serve several namespaces at once? */
+	int64_t idle_warn_s, idle_stop_s; /* of accelerators that a job holds and does not use; 0: never */
+	/* [billing] */
+	bool prepaid;			  /* no credit, no jobs; else only what has a budget is limited */
+	int64_t monthly_budget_micro_usd; /* of each namespace without its own; 0: none */
 	/* [images] */
 	int64_t image_disk_bytes; /* 0 = no limit */
 	int64_t image_refresh_s;  /* a tag is asked for again after that long */

@@ -14,12 +14,20 @@
 #define IDS_PER_JOB 65536
 #define LAST_ID 4294901760LL
 
-/* The CPU flavors of the Hub (hub-jobs-api 2.10). */
+/* The CPU flavors of the Hub (hub-jobs-api 2.10). Those with accelerators come with the inventory
+ * of devices (job/flavor_catalogue.h). */
+#define HUB_FLAVOR(name_, pretty_, vcpu_, memory_gib_, storage_gib_, price_)                       \
+	{                                                                                          \
+		.name = (char *)(name_), .pretty_name = (char *)(pretty_),                         \
+		.cpu_millis = (vcpu_)*1000, .memory_bytes = (memory_gib_)*GIB,                     \
+		.storage_bytes = (storage_gib_)*GIB, .price_micro_usd_hour = (price_),             \
+		.device_shares = 1                                                                 \
+	}
 static const struct flavor hub_flavors[] = {
-        {(char *)"cpu-basic", (char *)"CPU Basic", 2000, 16 * GIB, 50 * GIB, 167},
-        {(char *)"cpu-upgrade", (char *)"CPU Upgrade", 8000, 32 * GIB, 50 * GIB, 500},
-        {(char *)"cpu-xl", (char *)"CPU XL", 16000, 124 * GIB, 1000 * GIB, 16667},
-        {(char *)"cpu-performance", (char *)"CPU Performance", 32000, 256 * GIB, 1024 * GIB, 31667},
+        HUB_FLAVOR("cpu-basic", "CPU Basic", 2, 16, 50, 10000),
+        HUB_FLAVOR("cpu-upgrade", "CPU Upgrade", 8, 32, 50, 30000),
+        HUB_FLAVOR("cpu-xl", "CPU XL", 16, 124, 1000, 1000000),
+        HUB_FLAVOR("cpu-performance", "CPU Performance", 32, 256, 1024, 1900000),
 };
 #define HUB_FLAVOR_COUNT (sizeof(hub_flavors) / sizeof(hub_flavors[0]))
 
@@ -51,6 +59,8 @@ static void add_hub_flavors(struct configuration *c)
 		struct flavor flavor = hub_flavors[i];
 		if (configuration_flavor(c, flavor.name))
 			continue;
+		if (i > 0 && !c->hub_flavors)
+			break;
 		if (i > 0 &&
 		    (flavor.cpu_millis > c->cpu_millis || flavor.memory_bytes > c->memory_bytes))
 			continue;
@@ -65,6 +75,34 @@ static void add_hub_flavors(struct configuration *c)
 	free(c->flavors);
 	c->flavors = all;
 	c->n_flavors += n;
+}
+
+int64_t flavor_price_per_minute(const struct flavor *flavor)
+{
+	return (flavor->price_micro_usd_hour + 30) / 60;
+}
+
+static int check_devices(struct flavor *f, struct error *err)
+{
+	if (!f->device_kind && (f->device_count || f->device_model || f->device_slice))
+		return fail(
+		        err, E_INVALID,
+		        "[flavor %s]: devices is missing: the kind of its accelerators, such as "
+		        "nvidia.com/gpu",
+		        f->name);
+	if (f->device_kind && !strchr(f->device_kind, '/'))
+		return fail(err, E_INVALID,
+		            "[flavor %s]: devices must be VENDOR/CLASS as CDI names it, such as "
+		            "nvidia.com/gpu",
+		            f->name);
+	if (f->device_kind && f->device_count == 0)
+		f->device_count = 1;
+	if (f->device_shares > 1 && f->device_count > 1)
+		return fail(
+		        err, E_INVALID,
+		        "[flavor %s]: device_shares: only a flavor with one device can share it",
+		        f->name);
+	return 0;
 }
 
 static int check_flavors(struct configuration *c, struct error *err)
@@ -88,6 +126,8 @@ static int check_flavors(struct configuration *c, struct error *err)
 			        "[flavor %s]: memory is more than the %s that [scheduler] memory "
 			        "allows, so such a job could never run",
 			        f->name, quantity_format_bytes(c->memory_bytes, have));
+		if (check_devices(f, err) < 0)
+			return -1;
 		if (!f->pretty_name)
 			f->pretty_name = xstrdup(f->name);
 	}
@@ -160,6 +200,8 @@ int configuration_finish(struct configuration *c, struct error *err)
 		return fail(err, E_INVALID,
 		            "[server] tls_certificate and tls_key need each other: %s is missing",
 		            c->tls_key ? "tls_certificate" : "tls_key");
+	if (c->max_priority > 100)
+		return fail(err, E_INVALID, "[scheduler] max_priority: must be at most 100");
 	if (c->default_timeout_s > c->max_timeout_s)
 		return fail(err, E_INVALID,
 		            "[jobs] default_timeout must not be longer than max_timeout");

@@ -78,7 +78,8 @@ static int print_value(struct buffer *ret, const struct setting *s, const void *
 	if (s->type == SETTING_MILLIS)
 		return buffer_printf(ret, number % 1000 ? "%.3f" : "%.0f", (double)number / 1000);
 	if (s->type == SETTING_PRICE)
-		return buffer_printf(ret, "%.6f", (double)number * 60 / 1e6);
+		return buffer_printf(ret, "%lld.%06lld", (long long)number / 1000000,
+		                     (long long)number % 1000000);
 	return buffer_printf(ret, "%lld", (long long)number);
 }
 

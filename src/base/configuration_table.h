@@ -12,7 +12,7 @@ enum setting_type {
 	SETTING_SECONDS,
 	SETTING_BYTES,
 	SETTING_MILLIS,
-	SETTING_PRICE, /* USD per hour; micro-USD per minute inside */
+	SETTING_PRICE, /* USD; micro-USD inside */
 	SETTING_BOOLEAN,
 };
 

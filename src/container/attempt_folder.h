@@ -19,13 +19,18 @@
  *   hostname
  *   cpu_millis, memory_bytes, storage_bytes (0: no limit), pids_limit
  *   timeout_s, grace_s, log_limit_bytes (0: no limit)
+ *   warning_s, warning_signal: a signal so long before the time limit, to processes that handle it (optional)
+ *   devices: ["nvidia.com/gpu=…", …] CDI names (container/devices.h); metrics_devices: ["uuid", …] (both optional)
  *   network: "bridge" | "none"
  *   marker: bool, write "===== Job started at … =====" first
  *   volumes: ["/path", …] of the image config, made as empty folders of the upper layer (optional)
  *   mounts: volumes of the job and the cache of uv (base/volume.h; optional)
  *
  * Messages on `control` and on the pair given at start, one JSON object each:
- *   monitor → hearthd  {"type":"running","started_ms":…}  the user's process was started
+ *   monitor → hearthd  {"type":"running","started_ms":…,"running_us":…}  the user's process was started, so long ago by
+ *                                                         the monotonic clock
+ *                      {"type":"warned","signal":…,"left_s":…}  the signal before the time limit was sent ("signal":0: nobody
+ *                                                         handles it, so it was not)
  *                      {"type":"ended"}                   exit.json is there and durable
  *                      {"type":"progress","text":…}       why the job does not run yet, for its owner
  *                      {"type":"error","code":…,"text":…} by the spawner: the monitor never started

@@ -2,21 +2,42 @@
 /* Entering, waiting in and leaving the service's memory. */
 #include "job/active.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
+#include "job/run_history.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct active_job *active_new(struct job_service *service, const char *id, const char *namespace_id,
-                              const struct flavor *flavor)
+struct active_job *active_new(struct job_service *service, const struct scheduler_entry *place)
 {
 	struct active_job *job = xcalloc(1, sizeof(*job));
 
-	memcpy(job->entry.id, id, ID_SIZE);
-	memcpy(job->namespace_id, namespace_id, ID_SIZE);
-	job->place.flavor = flavor;
+	memcpy(job->entry.id, place->job_id, ID_SIZE);
+	job->place = *place;
 	id_table_add(&service->active, &job->entry);
 	return job;
+}
+
+struct scheduler_entry active_place(const struct job_service *service, const struct job_record *job,
+                                    const struct flavor *flavor)
+{
+	struct scheduler_entry place = {
+	        .flavor = flavor,
+	        .priority = job->priority,
+	        .rank = job->rank,
+	        .arrived_ms = job->created_ms,
+	        .limit_ms = job->timeout_s * 1000 + service->configuration->grace_s * 1000,
+	        .expected_ms = run_history_expect(service->history, job),
+	        .not_before_ms = job->not_before_ms,
+	        .hold = (enum scheduler_hold)job->hold,
+	};
+
+	memcpy(place.job_id, job->id, ID_SIZE);
+	memcpy(place.namespace_id, job->namespace_id, ID_SIZE);
+	memcpy(place.user_id, job->created_by_id, ID_SIZE);
+	memcpy(place.group_id, job->group_id, ID_SIZE);
+	return place;
 }
 
 struct active_job *active_find(const struct job_service *service, const char *id)
@@ -47,7 +68,7 @@ static void active_set_counted(struct job_service *service, struct active_job *j
 {
 	if (job->is_counted == is_counted)
 		return;
-	active_namespace(service, job->namespace_id)->queued += is_counted ? 1 : -1;
+	active_namespace(service, job->place.namespace_id)->queued += is_counted ? 1 : -1;
 	job->is_counted = is_counted;
 }
 
@@ -65,7 +86,8 @@ void active_enqueue(struct job_service *service, struct active_job *job, int num
 	active_set_progress(job, NULL);
 	active_set_heard(service, job, false);
 	active_set_counted(service, job, true);
-	scheduler_enqueue(service->scheduler, &job->place, number > 1);
+	job->place.is_retry = number > 1;
+	scheduler_enqueue(service->scheduler, &job->place);
 }
 
 void active_leave_queue(struct job_service *service, struct active_job *job)
@@ -86,7 +108,7 @@ void active_end(struct job_service *service, struct active_job *job)
 	if (job->place.is_queued)
 		scheduler_dequeue(service->scheduler, &job->place);
 	if (job->place.is_holding)
-		scheduler_release(service->scheduler, &job->place);
+		scheduler_release(service->scheduler, &job->place, clock_now_ms());
 	active_set_counted(service, job, false);
 	active_set_heard(service, job, false);
 	job->is_live = false;

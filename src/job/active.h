@@ -17,10 +17,10 @@
 
 struct active_job {
 	struct id_entry entry; /* first: found by id */
-	char namespace_id[ID_SIZE];
 	struct scheduler_entry place;
 	int number; /* of the live attempt, or of the next one */
 	int64_t attempt_created_ms, attempt_started_ms;
+	int64_t started_monotonic_us; /* of the attempt, by our clock; 0: it has not started */
 	char *progress;	  /* NULL: none */
 	bool is_live;	  /* its attempt's row has no end */
 	bool is_chosen;	  /* live, and the backend is to be asked after the commit */
@@ -53,6 +53,10 @@ struct job_service {
 	struct retention *retention;
 	struct webhook_service *webhooks; /* hears of every change of a stage; NULL: nobody */
 	struct id_table active, namespaces, watched;
+	struct billing *billing;	  /* NULL: nothing is counted */
+	struct device_service *devices;	  /* NULL: none */
+	struct run_history *history;
+	struct loop_timer *wake_timer;	  /* a pause in the queue ends; NULL until there was one */
 	struct job_watch *next_watch; /* the one after that which is being told */
 	struct noted_list chosen, over; /* a job is in one of them at most */
 	struct id_list canceled;	/* with an attempt that the backend is to end */
@@ -62,8 +66,11 @@ struct job_service {
 	int64_t submitted_total, ended_total[STAGE_COUNT], heard;
 };
 
-struct active_job *active_new(struct job_service *service, const char *id, const char *namespace_id,
-			      const struct flavor *flavor);
+/* `place`: who and what, for the scheduler; its job_id and namespace_id too. */
+struct active_job *active_new(struct job_service *service, const struct scheduler_entry *place);
+/* The place of a job in the scheduler, without hold. */
+struct scheduler_entry active_place(const struct job_service *service, const struct job_record *job,
+				    const struct flavor *flavor);
 struct active_job *active_find(const struct job_service *service, const char *id);
 /* It waits for its next attempt, `number`. */
 void active_enqueue(struct job_service *service, struct active_job *job, int number);

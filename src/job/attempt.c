@@ -10,10 +10,13 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "job/billing.h"
+#include "job/run_history.h"
 #include "job/state.h"
 #include "job/volume_token.h"
 #include "job/volumes.h"
 #include "job/webhook_service.h"
+#include "job/wishes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +37,7 @@ void attempt_create(struct job_service *service, struct active_job *job)
 	        .number = job->number,
 	        .slot = job->place.slot,
 	        .created_ms = clock_now_ms(),
+	        .devices = job->place.devices,
 	};
 
 	memcpy(attempt.job_id, job->entry.id, ID_SIZE);
@@ -85,6 +89,7 @@ static int attempt_hand_over(struct job_service *service, struct active_job *job
 {
 	struct job_record record autojob = {0};
 	autojson json_t *secrets = NULL, *mounts = NULL;
+	struct job_wishes wishes;
 	struct attempt_start start = {
 	        .job = &record,
 	        .number = job->number,
@@ -102,6 +107,12 @@ static int attempt_hand_over(struct job_service *service, struct active_job *job
 	    job_volumes_mounts(service->db, service->configuration, record.spec, &mounts, err) < 0)
 		return -1;
 	volume_token_give(service->db, service->configuration, secrets, mounts);
+	if (job_wishes_parse(service->configuration, record.labels, &wishes, err) < 0)
+		return -1;
+	start.devices = job->place.devices;
+	start.grace_s = wishes.grace_s;
+	start.warning_s = wishes.warning_s;
+	start.warning_signal = wishes.warning_signal;
 	start.secrets = secrets;
 	start.mounts = mounts;
 	fn(service->backend, &start);
@@ -180,7 +191,7 @@ static void attempt_on_image(void *arg, const char *id, int number, const char *
 
 /* Several attempts of one job: RUNNING since the first one ran. */
 static void attempt_set_running(struct job_service *service, struct active_job *job,
-                                struct job_record *record, int64_t started_ms)
+                                struct job_record *record, int64_t started_ms, int64_t running_us)
 {
 	struct job_change change = {
 	        .stage = STAGE_RUNNING,
@@ -189,17 +200,21 @@ static void attempt_set_running(struct job_service *service, struct active_job *
 	};
 
 	job->attempt_started_ms = started_ms;
+	job->started_monotonic_us = clock_monotonic_us() - running_us;
 	active_set_progress(job, NULL);
 	attempts_set_started(service->db, job->entry.id, job->number, started_ms);
 	attempt_write_event(service, job->entry.id,
 	                    json_pack("{s:i, s:s}", "number", job->number, "phase", "running"));
 	if (job->is_canceled)
 		return;
+	billing_attempt_running(service->billing, record, job->number, job->place.flavor,
+	                        started_ms, running_us);
 	(void)service_transition(service, record, &change);
 	webhook_service_attempt_started(service->webhooks, record, started_ms);
 }
 
-static void attempt_on_running(void *arg, const char *id, int number, int64_t started_ms)
+static void attempt_on_running(void *arg, const char *id, int number, int64_t started_ms,
+                               int64_t running_us)
 {
 	struct job_service *service = arg;
 	struct active_job *job = attempt_find(service, id, number);
@@ -210,7 +225,19 @@ static void attempt_on_running(void *arg, const char *id, int number, int64_t st
 	active_set_heard(service, job, true);
 	if (job->attempt_started_ms || !jobs_find(service->db, id, &record))
 		return;
-	attempt_set_running(service, job, &record, started_ms > 0 ? started_ms : clock_now_ms());
+	attempt_set_running(service, job, &record, started_ms > 0 ? started_ms : clock_now_ms(),
+	                    running_us);
+}
+
+static void attempt_on_warned(void *arg, const char *id, int number, int signal, int64_t left_s)
+{
+	struct job_service *service = arg;
+
+	if (attempt_find(service, id, number))
+		attempt_write_event(service, id,
+		                    json_pack("{s:i, s:s, s:i, s:I}", "number", number, "phase",
+		                              "warned", "signal", signal, "secondsLeft",
+		                              (json_int_t)left_s));
 }
 
 /* Durations are those of the monotonic clock where there is one; the wall clock may have stepped.
@@ -268,7 +295,7 @@ static void attempt_conclude(struct job_service *service, struct active_job *job
 		log_error("job %s: cannot go from %s to %s", record->id, stage_name(record->stage),
 		          stage_name(change.stage));
 	if (verdict.is_retried) {
-		scheduler_release(service->scheduler, &job->place);
+		scheduler_release(service->scheduler, &job->place, clock_now_ms());
 		active_enqueue(service, job, job->number + 1);
 	} else {
 		active_end(service, job);
@@ -309,10 +336,15 @@ static void attempt_on_ended(void *arg, const char *id, int number, const struct
 		BUG("job %s has an attempt, but no row", id);
 	exit.started_ms = attempt_find_start(&exit);
 	if (exit.started_ms > 0 && !job->attempt_started_ms)
-		attempt_set_running(service, job, &record, exit.started_ms);
+		attempt_set_running(service, job, &record, exit.started_ms, exit.running_us);
 	exit.started_ms = job->attempt_started_ms;
 	ended_ms = attempt_ended_ms(job, &exit);
 	attempt_write_end(service, job, &exit, ended_ms);
+	if (job->attempt_started_ms) {
+		billing_attempt_ended(service->billing, &record, number, ended_ms,
+		                      exit.running_us > 0 ? exit.running_us : -1);
+		run_history_add(service->history, &record, ended_ms - job->attempt_started_ms);
+	}
 	job_volumes_set_mounted(service, id, record.spec, false);
 	if (stage_is_terminal(record.stage))
 		active_end(service, job);
@@ -328,6 +360,7 @@ struct backend_events attempt_events(struct job_service *service)
 	        .progress = attempt_on_progress,
 	        .image = attempt_on_image,
 	        .running = attempt_on_running,
+	        .warned = attempt_on_warned,
 	        .ended = attempt_on_ended,
 	        .arg = service,
 	};

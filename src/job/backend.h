@@ -21,6 +21,10 @@ struct attempt_start {
 	const struct flavor *flavor;
 	const json_t *secrets;	      /* object of strings; borrowed for the call */
 	const json_t *mounts;	      /* array for spec.json (base/volume.h); NULL: none; borrowed for the call */
+	const char *devices;	      /* CDI names with commas; "" or NULL: none; borrowed for the call */
+	const json_t *metrics_devices; /* array of uuids; NULL: none; borrowed for the call */
+	int64_t grace_s, warning_s;   /* warning_s 0: none */
+	int warning_signal;
 };
 
 /* What a backend tells. Exactly one `ended` per started or adopted attempt. */
@@ -28,7 +32,10 @@ struct backend_events {
 	/* Something worth showing while the job is not running yet ("Pulling image: 43 %, …"). */
 	void (*progress)(void *arg, const char *job_id, int number, const char *message);
 	void (*image)(void *arg, const char *job_id, int number, const char *manifest_digest);
-	void (*running)(void *arg, const char *job_id, int number, int64_t started_ms);
+	/* `running_us` of its time have passed, by the monotonic clock. Told again when a monitor is found again. */
+	void (*running)(void *arg, const char *job_id, int number, int64_t started_ms, int64_t running_us);
+	/* Its processes were sent the signal before the time limit; 0: none of them handles it. */
+	void (*warned)(void *arg, const char *job_id, int number, int signal, int64_t left_s);
 	/* The exit record is durable and the log complete; nothing of the attempt lives. */
 	void (*ended)(void *arg, const char *job_id, int number, const struct exit_record *record);
 	void *arg;

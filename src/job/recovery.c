@@ -18,6 +18,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct recovery {
 	struct job_service *service;
@@ -39,26 +40,29 @@ static void recovery_note_live(void *arg, const struct attempt_record *attempt)
 		recovery->live =
 		        xrealloc(recovery->live, recovery->cap_live * sizeof(*recovery->live));
 	}
-	recovery->live[recovery->n_live++] = *attempt;
+	recovery->live[recovery->n_live] = *attempt;
+	recovery->live[recovery->n_live++].devices = xstrdup(attempt->devices);
 }
 
 static void recovery_adopt(struct job_service *service, const struct attempt_record *attempt)
 {
 	struct job_record record autojob = {0};
 	const struct flavor *flavor;
+	struct scheduler_entry place;
 	struct active_job *job;
 
 	if (!jobs_find(service->db, attempt->job_id, &record))
 		return;
 	flavor = configuration_flavor(service->configuration, record.flavor);
-	job = active_new(service, record.id, record.namespace_id,
-	                 flavor ? flavor : &unknown_flavor);
+	place = active_place(service, &record, flavor ? flavor : &unknown_flavor);
+	job = active_new(service, &place);
 	job->number = attempt->number;
 	job->attempt_created_ms = attempt->created_ms;
 	job->attempt_started_ms = attempt->started_ms;
 	job->is_live = true;
 	job->is_canceled = stage_is_terminal(record.stage);
-	scheduler_hold(service->scheduler, &job->place, attempt->slot);
+	scheduler_hold(service->scheduler, &job->place, attempt->slot, attempt->devices,
+	               attempt->created_ms, clock_now_ms());
 	attempt_adopt(service, job);
 }
 
@@ -72,6 +76,28 @@ static bool recovery_has_room(const struct configuration *configuration,
 	        flavor->memory_bytes <= configuration->memory_bytes);
 }
 
+/* Of the short row, so that a hundred thousand of them are read in a moment. */
+static struct scheduler_entry recovery_place(const struct job_service *service,
+                                             const struct job_waiting *waiting,
+                                             const struct flavor *flavor)
+{
+	struct scheduler_entry place = {
+	        .flavor = flavor,
+	        .priority = waiting->priority,
+	        .rank = waiting->rank,
+	        .arrived_ms = waiting->created_ms,
+	        .limit_ms = (waiting->timeout_s + service->configuration->grace_s) * 1000,
+	        .not_before_ms = waiting->not_before_ms,
+	        .hold = (enum scheduler_hold)waiting->hold,
+	};
+
+	memcpy(place.job_id, waiting->id, ID_SIZE);
+	memcpy(place.namespace_id, waiting->namespace_id, ID_SIZE);
+	memcpy(place.user_id, waiting->created_by_id, ID_SIZE);
+	memcpy(place.group_id, waiting->group_id, ID_SIZE);
+	return place;
+}
+
 static void recovery_enqueue(void *arg, const struct job_waiting *waiting)
 {
 	struct recovery *recovery = arg;
@@ -79,9 +105,9 @@ static void recovery_enqueue(void *arg, const struct job_waiting *waiting)
 	const struct flavor *flavor = configuration_flavor(service->configuration, waiting->flavor);
 
 	if (recovery_has_room(service->configuration, flavor)) {
-		active_enqueue(service,
-		               active_new(service, waiting->id, waiting->namespace_id, flavor),
-		               waiting->last_number + 1);
+		struct scheduler_entry place = recovery_place(service, waiting, flavor);
+
+		active_enqueue(service, active_new(service, &place), waiting->last_number + 1);
 		recovery->n_waiting++;
 		return;
 	}
@@ -123,6 +149,8 @@ void recovery_run(struct job_service *service)
 		log_info("recovered %zu live attempts and %lld waiting jobs in %lld ms",
 		         recovery.n_live, (long long)recovery.n_waiting,
 		         (long long)(clock_monotonic_ms() - begin_ms));
+	for (size_t i = 0; i < recovery.n_live; i++)
+		free(recovery.live[i].devices);
 	free(recovery.live);
 	id_list_clear(&recovery.homeless);
 }

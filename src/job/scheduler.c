@@ -9,8 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What the scheduler knows of an entry in a queue. */
+struct scheduler_place {
+	struct scheduler_entry *entry;
+	int64_t ticket, position;
+	struct scheduler_place *previous, *next;
+};
+
 struct queue {
-	struct scheduler_entry *first, *last;
+	struct scheduler_place *first, *last;
 };
 
 struct scheduler {
@@ -50,23 +57,23 @@ static struct queue *scheduler_queue(struct scheduler *scheduler,
 	return entry->is_retry ? &scheduler->retries : &scheduler->arrivals;
 }
 
-static struct scheduler_entry *scheduler_first(const struct scheduler *scheduler)
+static struct scheduler_place *scheduler_first(const struct scheduler *scheduler)
 {
 	return scheduler->retries.first ? scheduler->retries.first : scheduler->arrivals.first;
 }
 
-void scheduler_enqueue(struct scheduler *scheduler, struct scheduler_entry *entry, bool is_retry)
+void scheduler_enqueue(struct scheduler *scheduler, struct scheduler_entry *entry)
 {
-	struct queue *queue;
+	struct queue *queue = scheduler_queue(scheduler, entry);
+	struct scheduler_place *place = xcalloc(1, sizeof(*place));
 
-	entry->is_retry = is_retry;
+	place->entry = entry;
+	place->ticket = scheduler->next_ticket++;
+	place->previous = queue->last;
+	*(queue->last ? &queue->last->next : &queue->first) = place;
+	queue->last = place;
+	entry->place = place;
 	entry->is_queued = true;
-	entry->ticket = scheduler->next_ticket++;
-	queue = scheduler_queue(scheduler, entry);
-	entry->next = NULL;
-	entry->previous = queue->last;
-	*(queue->last ? &queue->last->next : &queue->first) = entry;
-	queue->last = entry;
 	scheduler->usage.queued++;
 	scheduler->are_positions_valid = false;
 }
@@ -74,10 +81,12 @@ void scheduler_enqueue(struct scheduler *scheduler, struct scheduler_entry *entr
 void scheduler_dequeue(struct scheduler *scheduler, struct scheduler_entry *entry)
 {
 	struct queue *queue = scheduler_queue(scheduler, entry);
+	struct scheduler_place *place = entry->place;
 
-	*(entry->previous ? &entry->previous->next : &queue->first) = entry->next;
-	*(entry->next ? &entry->next->previous : &queue->last) = entry->previous;
-	entry->previous = entry->next = NULL;
+	*(place->previous ? &place->previous->next : &queue->first) = place->next;
+	*(place->next ? &place->next->previous : &queue->last) = place->previous;
+	free(place);
+	entry->place = NULL;
 	entry->is_queued = false;
 	scheduler->usage.queued--;
 	scheduler->are_positions_valid = false;
@@ -107,7 +116,8 @@ static int scheduler_free_slot(struct scheduler *scheduler)
 	return slot;
 }
 
-void scheduler_hold(struct scheduler *scheduler, struct scheduler_entry *entry, int slot)
+void scheduler_hold(struct scheduler *scheduler, struct scheduler_entry *entry, int slot,
+                    const char *devices, int64_t since_ms, int64_t now_ms)
 {
 	scheduler_reserve_slots(scheduler, slot + 1);
 	scheduler->slots[slot] = 1;
@@ -118,7 +128,7 @@ void scheduler_hold(struct scheduler *scheduler, struct scheduler_entry *entry, 
 	scheduler->usage.memory_bytes += entry->flavor->memory_bytes;
 }
 
-void scheduler_release(struct scheduler *scheduler, struct scheduler_entry *entry)
+void scheduler_release(struct scheduler *scheduler, struct scheduler_entry *entry, int64_t now_ms)
 {
 	scheduler->slots[entry->slot] = 0;
 	if (entry->slot < scheduler->first_free_slot)
@@ -136,33 +146,43 @@ static bool scheduler_fits(const struct scheduler *scheduler, const struct flavo
 	       scheduler->usage.memory_bytes + flavor->memory_bytes <= scheduler->memory_bytes;
 }
 
-struct scheduler_entry *scheduler_next(struct scheduler *scheduler)
+struct scheduler_entry *scheduler_next(struct scheduler *scheduler, int64_t now_ms)
 {
-	struct scheduler_entry *entry = scheduler_first(scheduler);
+	struct scheduler_place *place = scheduler_first(scheduler);
+	struct scheduler_entry *entry = place ? place->entry : NULL;
 
 	scheduler->seen_ticket = scheduler->next_ticket;
 	if (!entry || !scheduler_fits(scheduler, entry->flavor))
 		return NULL;
 	scheduler_dequeue(scheduler, entry);
-	scheduler_hold(scheduler, entry, scheduler_free_slot(scheduler));
+	scheduler_hold(scheduler, entry, scheduler_free_slot(scheduler), NULL, now_ms, now_ms);
 	return entry;
 }
 
-static int64_t scheduler_number(struct scheduler_entry *entry, int64_t position)
+int64_t scheduler_wake_ms(const struct scheduler *scheduler)
 {
-	for (; entry; entry = entry->next)
-		entry->position = position++;
+	return 0;
+}
+
+void scheduler_set_devices(struct scheduler *scheduler, const struct device *devices, size_t n)
+{
+}
+
+static int64_t scheduler_number(struct scheduler_place *place, int64_t position)
+{
+	for (; place; place = place->next)
+		place->position = position++;
 	return position;
 }
 
-static int64_t scheduler_position(struct scheduler *scheduler, const struct scheduler_entry *entry)
+static int64_t scheduler_position(struct scheduler *scheduler, const struct scheduler_place *place)
 {
 	if (!scheduler->are_positions_valid) {
 		(void)scheduler_number(scheduler->arrivals.first,
 		                       scheduler_number(scheduler->retries.first, 0));
 		scheduler->are_positions_valid = true;
 	}
-	return entry->position;
+	return place->position;
 }
 
 static const char *scheduler_format_cpu(int64_t millis, char text[QUANTITY_TEXT_SIZE])
@@ -192,14 +212,14 @@ static void scheduler_explain_first(const struct scheduler *scheduler, const str
 	        quantity_format_bytes(free_bytes > 0 ? free_bytes : 0, free_memory));
 }
 
-bool scheduler_explain(struct scheduler *scheduler, struct scheduler_entry *entry, char *ret,
-                       size_t size)
+bool scheduler_explain(struct scheduler *scheduler, struct scheduler_entry *entry, int64_t now_ms,
+                       char *ret, size_t size)
 {
 	int64_t position;
 
-	if (!entry->is_queued || entry->ticket >= scheduler->seen_ticket)
+	if (!entry->is_queued || entry->place->ticket >= scheduler->seen_ticket)
 		return false;
-	position = scheduler_position(scheduler, entry);
+	position = scheduler_position(scheduler, entry->place);
 	if (position == 0)
 		scheduler_explain_first(scheduler, entry->flavor, ret, size);
 	else

@@ -9,8 +9,14 @@
 #include "base/memory.h"
 #include "container/network_plan.h"
 #include "job/attempt.h"
+#include "job/array.h"
+#include "job/billing.h"
+#include "job/dependency.h"
+#include "job/device_service.h"
+#include "job/queue.h"
 #include "job/recovery.h"
 #include "job/retention.h"
+#include "job/run_history.h"
 #include "job/state.h"
 #include "job/webhook_service.h"
 
@@ -29,6 +35,7 @@ struct job_service *job_service_new(const struct job_service_options *options)
 	service->attempts_fd = options->attempts_fd;
 	service->spawner_fd = options->spawner_fd;
 	service->scheduler = scheduler_new(options->configuration);
+	service->history = run_history_new();
 	return service;
 }
 
@@ -40,6 +47,8 @@ struct backend_events job_service_backend_events(struct job_service *service)
 void job_service_start(struct job_service *service, struct backend *take_backend)
 {
 	service->backend = take_backend;
+	run_history_load(service->history, service->db);
+	queue_load_limits(service);
 	recovery_run(service);
 	service->retention = retention_new(service);
 	service_schedule(service);
@@ -93,22 +102,43 @@ void job_service_free(struct job_service *service)
 	id_table_clear(&service->active, service_free_active);
 	id_table_clear(&service->namespaces, service_free_count);
 	scheduler_free(service->scheduler);
+	run_history_free(service->history);
+	loop_timer_free(service->wake_timer);
 	id_list_clear(&service->canceled);
 	id_list_clear(&service->touched);
 	free(service);
+}
+
+static void service_woken(void *arg)
+{
+	service_schedule(arg);
+}
+
+/* The wall clock may step: a pause of hours is looked at again every minute. */
+static void service_wake_at(struct job_service *service, int64_t wake_ms, int64_t now_ms)
+{
+	int64_t ms = wake_ms > now_ms ? wake_ms - now_ms : 0;
+
+	if (wake_ms == 0)
+		return;
+	if (!service->wake_timer)
+		service->wake_timer = loop_timer_new(service->loop, service_woken, service);
+	loop_timer_start(service->wake_timer, ms < 60000 ? ms + 1 : 60000, 0);
 }
 
 static void service_pass(void *arg)
 {
 	struct job_service *service = arg;
 	struct scheduler_entry *place;
+	int64_t now_ms = clock_now_ms();
 
 	service->is_pass_deferred = false;
 	if (!service_has_room(service))
 		return;
-	while ((place = scheduler_next(service->scheduler)))
+	while ((place = scheduler_next(service->scheduler, now_ms)))
 		attempt_create(service, (struct active_job *)((char *)place -
 		                                              offsetof(struct active_job, place)));
+	service_wake_at(service, scheduler_wake_ms(service->scheduler), now_ms);
 }
 
 void service_schedule(struct job_service *service)
@@ -168,6 +198,21 @@ void service_touch(struct job_service *service, const char *id)
 		id_list_add(touched, id);
 }
 
+void job_service_set_billing(struct job_service *service, struct billing *billing)
+{
+	service->billing = billing;
+}
+
+void job_service_set_devices(struct job_service *service, struct device_service *devices)
+{
+	size_t n;
+	const struct device *all = device_service_get(devices, &n);
+
+	service->devices = devices;
+	scheduler_set_devices(service->scheduler, all, n);
+	service_schedule(service);
+}
+
 void job_service_set_webhooks(struct job_service *service, struct webhook_service *webhooks)
 {
 	service->webhooks = webhooks;
@@ -191,6 +236,10 @@ bool service_transition(struct job_service *service, struct job_record *job,
 	if (job->stage != before && kinds[job->stage])
 		webhook_service_notice(service->webhooks, kinds[job->stage], job->namespace_id, job,
 		                       NULL);
+	if (job->stage != before)
+		array_element_changed(service, job);
+	if (stage_is_terminal(job->stage))
+		dependency_job_ended(service, job);
 	service_touch(service, job->id);
 	return true;
 }
@@ -214,6 +263,9 @@ void job_cancel(struct job_service *service, const char *id, const char *reason,
 		return;
 	if (active->is_live) {
 		active->is_canceled = true;
+		if (active->attempt_started_ms)
+			billing_attempt_ended(service->billing, &job, active->number, change.at_ms,
+			                      clock_monotonic_us() - active->started_monotonic_us);
 		if (!active->is_chosen)
 			id_list_add(&service->canceled, id);
 	} else {
@@ -243,7 +295,7 @@ const char *job_status_message(struct job_service *service, const struct job_rec
 	if (active->place.is_queued && service->is_disk_full)
 		return "Waiting: the disk of this server is full";
 	if (active->place.is_queued)
-		return scheduler_explain(service->scheduler, &active->place, buffer,
+		return scheduler_explain(service->scheduler, &active->place, clock_now_ms(), buffer,
 		                         JOB_STATUS_MESSAGE_SIZE)
 		               ? buffer
 		               : NULL;

@@ -44,6 +44,13 @@ void job_service_free(struct job_service *service);
 struct webhook_service;
 void job_service_set_webhooks(struct job_service *service, struct webhook_service *webhooks);
 
+/* Who counts what jobs cost; before job_service_start(). Never called: nobody. */
+struct billing;
+void job_service_set_billing(struct job_service *service, struct billing *billing);
+/* What there is now; at the start and at each change. */
+struct device_service;
+void job_service_set_devices(struct job_service *service, struct device_service *devices);
+
 struct job_submission {
 	const struct job_spec *spec; /* borrowed */
 	const struct account *owner;	  /* the namespace */

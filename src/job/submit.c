@@ -7,6 +7,10 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "job/billing.h"
+#include "job/dependency.h"
+#include "job/flavor_catalogue.h"
+#include "job/queue.h"
 #include "job/volumes.h"
 
 #include <stdio.h>
@@ -61,9 +65,13 @@ static int submit_check_queue(const struct job_service *service, const char *nam
 }
 
 static void submit_enter(struct job_service *service, const struct job_record *record,
-                         const struct flavor *flavor)
+                         const struct flavor *flavor, enum scheduler_hold hold)
 {
-	active_enqueue(service, active_new(service, record->id, record->namespace_id, flavor), 1);
+	struct scheduler_entry place = active_place(service, record, flavor);
+
+	if (hold != HOLD_NONE)
+		place.hold = hold;
+	active_enqueue(service, active_new(service, &place), 1);
 	service->submitted_total++;
 	service_touch(service, record->id);
 	service_schedule(service);
@@ -118,12 +126,14 @@ int job_submit(struct job_service *service, const struct job_submission *submiss
 	autobuffer struct buffer sealed = BUFFER_INIT(SECRETS_MAX);
 	struct job_record record autojob = {0};
 	char hash[DIGEST_SIZE] = "", existing[ID_SIZE] = "";
-	const struct flavor *flavor =
-	        configuration_flavor(service->configuration, submission->spec->flavor);
+	const struct flavor *flavor = NULL;
+	struct job_wishes wishes;
 	const char *key = NULL;
 
-	if (!flavor)
-		return fail(err, E_INVALID, "flavor \"%s\" is not known", submission->spec->flavor);
+	if (flavor_choose(service->configuration, submission->spec->flavor,
+	                  submission->creator->name, submission->owner->name, &flavor, err) < 0 ||
+	    job_wishes_parse(service->configuration, submission->spec->labels, &wishes, err) < 0)
+		return -1;
 	if (submit_get_key(submission, &key, err) < 0)
 		return -1;
 	if (key)
@@ -140,15 +150,22 @@ int job_submit(struct job_service *service, const struct job_submission *submiss
 	if (job_volumes_check_for(service->db, service->configuration, submission->spec->body,
 	                          submission->creator->id, err) < 0 ||
 	    submit_check_queue(service, submission->owner->id, submission->owner->name, err) < 0 ||
+	    queue_admit(service, submission->owner, submission->creator, &wishes,
+	                json_get_text(submission->spec->body, "resourceGroupId", NULL), err) < 0 ||
+	    dependency_check(service, NULL, submission->creator, &wishes, err) < 0 ||
+	    billing_check(service->billing, submission->owner, flavor, err) < 0 ||
 	    service_check_disk(service, err) < 0)
 		return -1;
 	submit_fill(submission, &record);
+	record.priority = wishes.priority;
+	record.hold = wishes.is_held ? HOLD_OWNER : HOLD_NONE;
 	if (json_object_size(submission->spec->secrets) > 0)
 		seal_object(service->key, submission->spec->secrets, &sealed);
 	if (jobs_insert(service->db, &record, sealed.data, sealed.len, key, hash, existing, err) <
 	    0)
 		return -1;
-	submit_enter(service, &record, flavor);
+	submit_enter(service, &record, flavor,
+	             dependency_insert(service, record.id, &wishes) ? HOLD_AFTER : HOLD_NONE);
 	memcpy(ret_id, record.id, ID_SIZE);
 	*ret_existing = false;
 	return 0;
@@ -198,7 +215,7 @@ int job_duplicate(struct job_service *service, const struct job_record *source,
 	if (jobs_insert(service->db, &record, sealed.data, sealed.len, NULL, NULL, existing, err) <
 	    0)
 		return -1;
-	submit_enter(service, &record, flavor);
+	submit_enter(service, &record, flavor, HOLD_NONE);
 	memcpy(ret_id, record.id, ID_SIZE);
 	return 0;
 }

@@ -4,7 +4,7 @@
 
 #define ATTEMPT_SELECT                                                                             \
 	"SELECT j.id, a.number, a.slot, a.created_ms, a.started_ms, a.ended_ms, a.exit_code,"      \
-	" a.signal, a.outcome FROM attempts a JOIN jobs j ON j.seq = a.job "
+	" a.signal, a.outcome, a.devices FROM attempts a JOIN jobs j ON j.seq = a.job "
 
 static void attempt_read(sqlite3_stmt *stmt, struct attempt_record *ret)
 {
@@ -24,10 +24,10 @@ static void attempt_read(sqlite3_stmt *stmt, struct attempt_record *ret)
 void attempts_insert(struct database *db, const struct attempt_record *attempt)
 {
 	statement_write(db,
-	                "INSERT INTO attempts (job, number, slot, created_ms)"
-	                " VALUES ((SELECT seq FROM jobs WHERE id = ?), ?, ?, ?)",
-	                "tddi", attempt->job_id, attempt->number, attempt->slot,
-	                attempt->created_ms);
+	                "INSERT INTO attempts (job, number, slot, created_ms, devices)"
+	                " VALUES ((SELECT seq FROM jobs WHERE id = ?), ?, ?, ?, coalesce(?, ''))",
+	                "tddit", attempt->job_id, attempt->number, attempt->slot,
+	                attempt->created_ms, attempt->devices);
 }
 
 void attempts_set_started(struct database *db, const char *job_id, int number, int64_t started_ms)
@@ -68,6 +68,7 @@ void attempts_each_live(struct database *db, void (*fn)(void *, const struct att
 		struct attempt_record attempt;
 
 		attempt_read(stmt, &attempt);
+		attempt.devices = (char *)(uintptr_t)sqlite3_column_text(stmt, 9);
 		fn(arg, &attempt);
 	}
 	statement_end(db, stmt);
@@ -79,18 +80,32 @@ void jobs_each_waiting(struct database *db, void (*fn)(void *, const struct job_
 	sqlite3_stmt *stmt = statement_read(
 	        db,
 	        "SELECT j.id, n.id, j.flavor,"
-	        " coalesce((SELECT max(number) FROM attempts WHERE job = j.seq), 0)"
+	        " coalesce((SELECT max(number) FROM attempts WHERE job = j.seq), 0),"
+	        " c.id, coalesce(g.id, ''), j.priority, j.hold, j.rank, j.not_before_ms,"
+	        " j.created_ms, j.timeout_s"
 	        " FROM jobs j INDEXED BY jobs_active JOIN accounts n ON n.seq = j.namespace"
+	        " JOIN accounts c ON c.seq = j.created_by"
+	        " LEFT JOIN resource_groups g ON g.seq = j.resource_group"
 	        " WHERE j.stage < 2 AND NOT EXISTS"
 	        " (SELECT 1 FROM attempts WHERE job = j.seq AND ended_ms = 0) ORDER BY j.seq",
 	        "");
 
 	while (statement_next(db, stmt)) {
-		struct job_waiting waiting = {.last_number = sqlite3_column_int(stmt, 3)};
+		struct job_waiting waiting = {
+		        .last_number = sqlite3_column_int(stmt, 3),
+		        .priority = sqlite3_column_int(stmt, 6),
+		        .hold = sqlite3_column_int(stmt, 7),
+		        .rank = sqlite3_column_int64(stmt, 8),
+		        .not_before_ms = sqlite3_column_int64(stmt, 9),
+		        .created_ms = sqlite3_column_int64(stmt, 10),
+		        .timeout_s = sqlite3_column_int64(stmt, 11),
+		};
 
 		statement_column_id(stmt, 0, waiting.id);
 		statement_column_id(stmt, 1, waiting.namespace_id);
 		statement_column_array(stmt, 2, waiting.flavor, sizeof(waiting.flavor));
+		statement_column_id(stmt, 4, waiting.created_by_id);
+		statement_column_array(stmt, 5, waiting.group_id, sizeof(waiting.group_id));
 		fn(arg, &waiting);
 	}
 	statement_end(db, stmt);

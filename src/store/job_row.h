@@ -10,7 +10,9 @@
 #define JOB_SELECT                                                                                 \
 	"SELECT j.id, n.id, n.name, n.type, c.id, c.name, j.created_ms, j.started_ms,"             \
 	" j.finished_ms, j.updated_ms, j.stage, j.message, j.cancel_reason, j.failure_count,"      \
-	" j.attempts, j.timeout_s, j.flavor, j.image_digest, s.spec, s.labels, s.initiator"        \
+	" j.attempts, j.timeout_s, j.flavor, j.image_digest, s.spec, s.labels, s.initiator,"       \
+	" j.priority, j.hold, j.rank, j.not_before_ms,"                                            \
+	" coalesce((SELECT id FROM resource_groups WHERE seq = j.resource_group), '')"             \
 	" FROM jobs j JOIN accounts n ON n.seq = j.namespace"                                      \
 	" JOIN accounts c ON c.seq = j.created_by JOIN job_specs s ON s.job = j.seq "
 

@@ -82,7 +82,12 @@ void job_row_read(sqlite3_stmt *stmt, struct job_record *ret)
 	        .spec = job_row_json(stmt, 18),
 	        .labels = job_row_json(stmt, 19),
 	        .initiator = job_row_json(stmt, 20),
+	        .priority = sqlite3_column_int(stmt, 21),
+	        .hold = sqlite3_column_int(stmt, 22),
+	        .rank = sqlite3_column_int64(stmt, 23),
+	        .not_before_ms = sqlite3_column_int64(stmt, 24),
 	};
+	statement_column_array(stmt, 25, ret->group_id, sizeof(ret->group_id));
 	statement_column_id(stmt, 0, ret->id);
 	statement_column_id(stmt, 1, ret->namespace_id);
 	statement_column_array(stmt, 2, ret->namespace_name, sizeof(ret->namespace_name));
@@ -101,10 +106,12 @@ static void job_insert_rows(struct database *db, const struct job_record *job,
 	statement_write(
 	        db,
 	        "INSERT INTO jobs (id, namespace, created_by, stage, created_ms, updated_ms,"
-	        " attempts, timeout_s, flavor, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	        "tiidiiditt", job->id, namespace_seq, account_seq(db, job->created_by_id),
+	        " attempts, timeout_s, flavor, message, priority, hold, resource_group)"
+	        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+	        " coalesce((SELECT seq FROM resource_groups WHERE id = ?), 0))",
+	        "tiidiidittddt", job->id, namespace_seq, account_seq(db, job->created_by_id),
 	        (int)job->stage, job->created_ms, job->created_ms, job->attempts, job->timeout_s,
-	        job->flavor, job->message);
+	        job->flavor, job->message, job->priority, job->hold, job->group_id);
 	seq = statement_last_seq(db);
 	statement_write(db,
 	                "INSERT INTO job_specs (job, spec, labels, initiator, secrets)"
@@ -193,6 +200,21 @@ void jobs_set_labels(struct database *db, const char *id, const json_t *labels, 
 	statement_write(db, "UPDATE job_specs SET labels = ? WHERE job = ?", "ti", text, seq);
 	statement_write(db, "UPDATE jobs SET updated_ms = ? WHERE seq = ?", "ii", now_ms, seq);
 	job_record_clear(&old);
+}
+
+void jobs_set_timeout(struct database *db, const char *id, int64_t timeout_s, int64_t now_ms)
+{
+	statement_write(db, "UPDATE jobs SET timeout_s = ?, updated_ms = ? WHERE id = ?", "iit",
+	                timeout_s, now_ms, id);
+}
+
+void jobs_set_order(struct database *db, const char *id, int priority, int hold, int64_t rank,
+                    int64_t not_before_ms)
+{
+	statement_write(db,
+	                "UPDATE jobs SET priority = ?, hold = ?, rank = ?, not_before_ms = ?"
+	                " WHERE id = ?",
+	                "ddiit", priority, hold, rank, not_before_ms, id);
 }
 
 void jobs_set_image_digest(struct database *db, const char *id, const char *digest)

@@ -47,6 +47,11 @@ struct job_record {
 	json_t *labels;	    /* object of strings */
 	json_t *initiator;  /* object as in the API */
 	char *image_digest; /* manifest digest of the last attempt; NULL: not resolved yet */
+	int priority;
+	int hold;		 /* 0 none, 1 by its owner, 2 by an admin */
+	int64_t rank;		 /* 0, or where an admin has put it */
+	int64_t not_before_ms;	 /* its next attempt waits until then; 0: does not */
+	char group_id[ID_SIZE];	 /* resource group; "": none */
 };
 void job_record_clear(struct job_record *job);
 #define autojob __attribute__((cleanup(job_record_clear)))
@@ -59,6 +64,8 @@ struct attempt_record {
 	int exit_code;	   /* -1: none */
 	int signal;	   /* 0: none */
 	char outcome[24];  /* "", then outcome_name() of container/attempt_folder.h */
+	char *devices;	   /* CDI names with commas; NULL: none; of readers: borrowed for the call, of
+			      attempts_find_last(): NULL always */
 };
 
 /* Inserts job, labels and the first event. `sealed_secrets` may be empty. When `idempotency_key` is
@@ -94,8 +101,11 @@ int64_t jobs_count(struct database *db, const struct jobs_query *query);
 struct job_waiting {
 	char id[ID_SIZE];
 	char namespace_id[ID_SIZE];
+	char created_by_id[ID_SIZE], group_id[ID_SIZE];
 	char flavor[64];
 	int last_number; /* of their last attempt; 0: none yet */
+	int priority, hold;
+	int64_t rank, not_before_ms, created_ms, timeout_s;
 };
 void jobs_each_waiting(struct database *db, void (*fn)(void *, const struct job_waiting *),
 		       void *arg);
@@ -106,6 +116,9 @@ void jobs_set_stage(struct database *db, const char *id, enum job_stage stage, c
 		    int failure_count, int64_t now_ms);
 void jobs_set_message(struct database *db, const char *id, const char *message, int64_t now_ms);
 void jobs_set_labels(struct database *db, const char *id, const json_t *labels, int64_t now_ms);
+void jobs_set_timeout(struct database *db, const char *id, int64_t timeout_s, int64_t now_ms);
+void jobs_set_order(struct database *db, const char *id, int priority, int hold, int64_t rank,
+		    int64_t not_before_ms);
 void jobs_set_image_digest(struct database *db, const char *id, const char *digest);
 
 void attempts_insert(struct database *db, const struct attempt_record *attempt);

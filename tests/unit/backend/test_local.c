@@ -44,7 +44,8 @@ static void on_image(void *arg, const char *id, int number, const char *digest)
 	(void)snprintf(told.image, sizeof(told.image), "%s", digest);
 }
 
-static void on_running(void *arg, const char *id, int number, int64_t started_ms)
+static void on_running(void *arg, const char *id, int number, int64_t started_ms,
+                       int64_t running_us)
 {
 	assert_string_equal(id, JOB);
 	assert_int_equal(number, 1);
@@ -82,7 +83,10 @@ static int make_dirs(void)
 static int set_up(void **state)
 {
 	int pair[2];
-	struct backend_events events = {on_progress, on_image, on_running, on_ended, NULL};
+	struct backend_events events = {.progress = on_progress,
+	                                .image = on_image,
+	                                .running = on_running,
+	                                .ended = on_ended};
 	if (make_dirs() < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -1;
 	link_fd = pair[0];

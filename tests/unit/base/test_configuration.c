@@ -57,7 +57,8 @@ static void defaults(void **state)
 	const struct flavor *basic = configuration_flavor(c, "cpu-basic");
 	assert_non_null(basic);
 	assert_ptr_equal(basic, &c->flavors[0]);
-	assert_int_equal(basic->price_micro_usd_min, 167);
+	assert_int_equal(basic->price_micro_usd_hour, 10000);
+	assert_int_equal(flavor_price_per_minute(basic), 167);
 	assert_true(basic->cpu_millis <= c->cpu_millis && basic->cpu_millis <= 2000);
 	assert_true(basic->memory_bytes <= c->memory_bytes);
 	configuration_free(c);
@@ -76,7 +77,7 @@ static void flavors_by_size_of_the_machine(void **state)
 	assert_int_equal(configuration_finish(c, &err), 0);
 	assert_int_equal(configuration_flavor(c, "cpu-basic")->cpu_millis, 1000);
 	assert_string_equal(configuration_flavor(c, "cpu-basic")->pretty_name, "cpu-basic");
-	assert_int_equal(configuration_flavor(c, "half")->price_micro_usd_min, 10000);
+	assert_int_equal(configuration_flavor(c, "half")->price_micro_usd_hour, 600000);
 	assert_non_null(configuration_flavor(c, "cpu-upgrade"));
 	assert_non_null(configuration_flavor(c, "cpu-xl"));
 	assert_null(configuration_flavor(c, "cpu-performance"));

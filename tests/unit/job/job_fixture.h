@@ -238,7 +238,7 @@ static inline const char *add(struct job_fixture *f, json_t *take_fields)
 
 static inline void run(struct job_fixture *f, const char *id, int number)
 {
-	f->events.running(f->events.arg, id, number, clock_now_ms());
+	f->events.running(f->events.arg, id, number, clock_now_ms(), 0);
 }
 
 static inline void end(struct job_fixture *f, const char *id, int number, enum attempt_outcome outcome,

@@ -23,22 +23,28 @@ static struct scheduler *make(int64_t max_running)
 	return scheduler_new(&c);
 }
 
+static void enqueue(struct scheduler *s, struct scheduler_entry *entry, bool is_retry)
+{
+	entry->is_retry = is_retry;
+	scheduler_enqueue(s, entry);
+}
+
 static void the_first_is_never_overtaken(void **state)
 {
 	struct scheduler *s = make(10);
 	struct scheduler_entry a = {.flavor = &large}, b = {.flavor = &large},
 	                       c = {.flavor = &small};
 
-	scheduler_enqueue(s, &a, false);
-	scheduler_enqueue(s, &b, false);
-	scheduler_enqueue(s, &c, false);
-	assert_ptr_equal(scheduler_next(s), &a);
+	enqueue(s, &a, false);
+	enqueue(s, &b, false);
+	enqueue(s, &c, false);
+	assert_ptr_equal(scheduler_next(s, 1), &a);
 	/* c would fit beside a, but b came first. */
-	assert_null(scheduler_next(s));
-	scheduler_release(s, &a);
-	assert_ptr_equal(scheduler_next(s), &b);
-	assert_ptr_equal(scheduler_next(s), &c);
-	assert_null(scheduler_next(s));
+	assert_null(scheduler_next(s, 1));
+	scheduler_release(s, &a, 1);
+	assert_ptr_equal(scheduler_next(s, 1), &b);
+	assert_ptr_equal(scheduler_next(s, 1), &c);
+	assert_null(scheduler_next(s, 1));
 	assert_int_equal(scheduler_usage(s).cpu_millis, 4000);
 	assert_int_equal(scheduler_usage(s).memory_bytes, 3 * GIB);
 	scheduler_free(s);
@@ -50,15 +56,15 @@ static void retries_go_first(void **state)
 	struct scheduler_entry a = {.flavor = &large}, b = {.flavor = &large},
 	                       r = {.flavor = &large}, r2 = {.flavor = &large};
 
-	scheduler_enqueue(s, &a, false);
-	scheduler_enqueue(s, &b, false);
-	scheduler_enqueue(s, &r, true);
-	scheduler_enqueue(s, &r2, true);
-	assert_ptr_equal(scheduler_next(s), &r);
-	scheduler_release(s, &r);
-	assert_ptr_equal(scheduler_next(s), &r2);
-	scheduler_release(s, &r2);
-	assert_ptr_equal(scheduler_next(s), &a);
+	enqueue(s, &a, false);
+	enqueue(s, &b, false);
+	enqueue(s, &r, true);
+	enqueue(s, &r2, true);
+	assert_ptr_equal(scheduler_next(s, 1), &r);
+	scheduler_release(s, &r, 1);
+	assert_ptr_equal(scheduler_next(s, 1), &r2);
+	scheduler_release(s, &r2, 1);
+	assert_ptr_equal(scheduler_next(s, 1), &a);
 	scheduler_free(s);
 }
 
@@ -69,17 +75,17 @@ static void slots_are_the_smallest_free(void **state)
 
 	for (int i = 0; i < 4; i++) {
 		e[i] = (struct scheduler_entry){.flavor = &small};
-		scheduler_enqueue(s, &e[i], false);
-		assert_ptr_equal(scheduler_next(s), &e[i]);
+		enqueue(s, &e[i], false);
+		assert_ptr_equal(scheduler_next(s, 1), &e[i]);
 		assert_int_equal(e[i].slot, i);
 	}
-	scheduler_release(s, &e[2]);
-	scheduler_release(s, &e[1]);
-	scheduler_enqueue(s, &e[1], false);
-	(void)scheduler_next(s);
+	scheduler_release(s, &e[2], 1);
+	scheduler_release(s, &e[1], 1);
+	enqueue(s, &e[1], false);
+	(void)scheduler_next(s, 1);
 	assert_int_equal(e[1].slot, 1);
-	scheduler_enqueue(s, &e[2], false);
-	(void)scheduler_next(s);
+	enqueue(s, &e[2], false);
+	(void)scheduler_next(s, 1);
 	assert_int_equal(e[2].slot, 2);
 	scheduler_free(s);
 }
@@ -90,10 +96,10 @@ static void adopted_attempts_keep_their_slots(void **state)
 	struct scheduler_entry held = {.flavor = &small}, far = {.flavor = &small},
 	                       next = {.flavor = &small};
 
-	scheduler_hold(s, &held, 0);
-	scheduler_hold(s, &far, 5000);
-	scheduler_enqueue(s, &next, false);
-	assert_ptr_equal(scheduler_next(s), &next);
+	scheduler_hold(s, &held, 0, NULL, 1, 1);
+	scheduler_hold(s, &far, 5000, NULL, 1, 1);
+	enqueue(s, &next, false);
+	assert_ptr_equal(scheduler_next(s, 1), &next);
 	assert_int_equal(next.slot, 1);
 	assert_int_equal(scheduler_usage(s).holding, 3);
 	scheduler_free(s);
@@ -103,7 +109,7 @@ static const char *explain(struct scheduler *s, struct scheduler_entry *entry)
 {
 	static char text[128];
 
-	return scheduler_explain(s, entry, text, sizeof(text)) ? text : "-";
+	return scheduler_explain(s, entry, 1, text, sizeof(text)) ? text : "-";
 }
 
 static void waiting_is_explained(void **state)
@@ -112,23 +118,23 @@ static void waiting_is_explained(void **state)
 	struct scheduler_entry a = {.flavor = &large}, b = {.flavor = &large},
 	                       c = {.flavor = &small}, d = {.flavor = &small};
 
-	scheduler_enqueue(s, &a, false);
+	enqueue(s, &a, false);
 	assert_string_equal(explain(s, &a), "-");
-	assert_ptr_equal(scheduler_next(s), &a);
+	assert_ptr_equal(scheduler_next(s, 1), &a);
 	assert_string_equal(explain(s, &a), "-");
-	scheduler_enqueue(s, &b, false);
-	scheduler_enqueue(s, &c, false);
-	scheduler_enqueue(s, &d, false);
+	enqueue(s, &b, false);
+	enqueue(s, &c, false);
+	enqueue(s, &d, false);
 	assert_string_equal(explain(s, &b), "-");
-	assert_null(scheduler_next(s));
+	assert_null(scheduler_next(s, 1));
 	assert_string_equal(explain(s, &b),
 	                    "Waiting for 3 vCPU and 2 GiB: 1 vCPU and 6 GiB are free");
 	assert_string_equal(explain(s, &c), "Waiting: 1 job ahead");
 	assert_string_equal(explain(s, &d), "Waiting: 2 jobs ahead");
 	scheduler_dequeue(s, &b);
 	assert_string_equal(explain(s, &d), "Waiting: 1 job ahead");
-	assert_ptr_equal(scheduler_next(s), &c);
-	assert_null(scheduler_next(s));
+	assert_ptr_equal(scheduler_next(s, 1), &c);
+	assert_null(scheduler_next(s, 1));
 	assert_string_equal(explain(s, &d), "Waiting: 2 of 2 jobs are running");
 	scheduler_free(s);
 }
@@ -143,12 +149,12 @@ static void a_long_queue_costs_nothing(void **state)
 
 	for (int i = 0; i < MANY; i++) {
 		entries[i].flavor = &small;
-		scheduler_enqueue(s, &entries[i], false);
+		enqueue(s, &entries[i], false);
 	}
 	for (int i = 0; i < MANY; i++) {
-		assert_ptr_equal(scheduler_next(s), &entries[i]);
-		assert_null(scheduler_next(s));
-		scheduler_release(s, &entries[i]);
+		assert_ptr_equal(scheduler_next(s, 1), &entries[i]);
+		assert_null(scheduler_next(s, 1));
+		scheduler_release(s, &entries[i], 1);
 	}
 	/* Anything that walks the queue would take minutes. */
 	assert_true(clock_monotonic_ms() - begin_ms < 5000);
@@ -192,12 +198,12 @@ static void random_sequences_keep_the_sums(void **state)
 		if (entry->is_queued && rand() % 4 == 0) {
 			scheduler_dequeue(s, entry);
 		} else if (entry->is_holding) {
-			scheduler_release(s, entry);
+			scheduler_release(s, entry, 1);
 		} else if (!entry->is_queued) {
 			entry->flavor = rand() % 2 ? &small : &large;
-			scheduler_enqueue(s, entry, rand() % 3 == 0);
+			enqueue(s, entry, rand() % 3 == 0);
 		}
-		while (rand() % 2 && scheduler_next(s))
+		while (rand() % 2 && scheduler_next(s, 1))
 			;
 		(void)explain(s, entry);
 		check_sums(s, entries);

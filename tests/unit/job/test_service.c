@@ -354,7 +354,7 @@ static void failing_to_start_is_told_and_not_repeated(void **state)
 	turn(f);
 	f->events.ended(f->events.arg, id, 1, &record);
 	f->events.ended(f->events.arg, id, 1, &record);
-	f->events.running(f->events.arg, id, 1, 5);
+	f->events.running(f->events.arg, id, 1, 5, 0);
 	f->events.progress(f->events.arg, id, 1, "late");
 	turn(f);
 	assert_shown(f, id, "ERROR 1 Image not found: x; the registry said 404");

@@ -228,7 +228,7 @@ static void about_to_time_out_is_told_once(void **state)
 	         id);
 	job = add(f->jobs, json_pack("{s:i}", "timeoutSeconds", 100));
 	turn(f->jobs);
-	f->jobs->events.running(f->jobs->events.arg, job, 1, clock_now_ms() - 95000);
+	f->jobs->events.running(f->jobs->events.arg, job, 1, clock_now_ms() - 95000, 95000000);
 	for (int i = 0; i < 100 && !*hook_log(f, id).states; i++) {
 		usleep(1000);
 		turn(f->jobs);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits that an admin set, and resource groups: the rows. */
+#ifndef HEARTH_STORE_LIMITS_H
+#define HEARTH_STORE_LIMITS_H
+
+#include "base/error.h"
+#include "base/id.h"
+#include "store/accounts.h"
+#include "store/database.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum limit_kind { LIMIT_NAMESPACE, LIMIT_USER, LIMIT_GROUP };
+
+/* -1: no limit; LIMIT_UNSET: as the settings say. */
+#define LIMIT_UNSET (-2)
+struct limits {
+	int64_t max_running, max_queued, max_devices, max_priority, weight;
+};
+#define LIMITS_INIT ((struct limits){LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET})
+
+struct resource_group {
+	char id[ID_SIZE], namespace_id[ID_SIZE];
+	char name[ACCOUNT_NAME_MAX + 1];
+	int64_t created_ms;
+};
+
+/* `id`: of an account or a group. Unset ones when there is no row. */
+void limits_get(struct database *db, enum limit_kind kind, const char *id, struct limits *ret);
+void limits_set(struct database *db, enum limit_kind kind, const char *id, const struct limits *limits);
+void limits_each(struct database *db,
+		 void (*fn)(void *, enum limit_kind, const char *id, const struct limits *), void *arg);
+
+int groups_create(struct database *db, const char *namespace_id, const char *name,
+		  struct resource_group *ret, struct error *err);
+int groups_remove(struct database *db, const char *id, struct error *err);
+bool groups_find(struct database *db, const char *id, struct resource_group *ret); /* any case */
+void groups_each(struct database *db, const char *namespace_id,
+		 void (*fn)(void *, const struct resource_group *), void *arg);
+
+#endif
