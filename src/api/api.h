@@ -26,6 +26,7 @@ struct api {
 	struct xet_service *xet;
 	struct schedule_service *schedules;
 	struct webhook_service *webhooks;
+	struct billing *billing; /* NULL: nothing is counted */
 	const char *version;
 	int64_t started_ms;
 	uid_t admin_uid; /* besides root, who may use /admin over the Unix socket */

@@ -309,6 +309,7 @@ int job_json_write(struct buffer *ret, const struct job_record *job, const char 
 	failed |= write_durations(ret, job, context->now_ms);
 	failed |= job_json_write_people(ret, job, context->base_url);
 	failed |= job_json_write_initiator(ret, job->initiator, context->base_url);
+	failed |= write_member(ret, "hearth", context->extras, NULL);
 	failed |= buffer_add_byte(ret, '}');
 	return failed ? -1 : 0;
 }

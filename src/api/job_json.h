@@ -9,6 +9,7 @@
 struct job_json_context {
 	const char *base_url; /* for avatarUrl; no final '/' */
 	int64_t now_ms;	      /* what "until now" means in durations */
+	const json_t *extras; /* the member "hearth" (api/job_extras.h); NULL: none */
 };
 
 /* Append the job object. `message` is what status.message shows now; NULL: null. -1: beyond the

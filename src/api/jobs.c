@@ -4,6 +4,7 @@
 
 #include "api/access.h"
 #include "api/handlers.h"
+#include "api/job_extras.h"
 #include "api/job_json.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -29,9 +30,11 @@ void jobs_render(struct api *api, struct http_request *request, const struct job
                  struct buffer *ret)
 {
 	char message[JOB_STATUS_MESSAGE_SIZE];
+	autojson json_t *extras = job_extras(api, job);
 	const struct job_json_context context = {
 	        .base_url = http_base_url(request, api->configuration->public_url),
 	        .now_ms = clock_now_ms(),
+	        .extras = extras,
 	};
 
 	if (job_json_write(ret, job, job_status_message(api->jobs, job, message), &context) < 0)

@@ -17,3 +17,8 @@ void billing_attempt_ended(struct billing *billing, const struct job_record *job
                            int64_t ended_ms, int64_t running_us)
 {
 }
+
+void billing_job_cost(struct billing *billing, const struct job_record *job, struct job_cost *ret)
+{
+	*ret = (struct job_cost){0};
+}
