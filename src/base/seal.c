@@ -119,6 +119,23 @@ int unseal(const struct seal_key *key, const void *sealed, size_t len, struct bu
 	return 0;
 }
 
+int unseal_object(const struct seal_key *key, const void *sealed, size_t len, json_t **ret,
+                  struct error *err)
+{
+	autobuffer struct buffer plain = BUFFER_INIT(len + 1);
+	int rc;
+
+	if (len == 0) {
+		*ret = json_object();
+		return 0;
+	}
+	if (unseal(key, sealed, len, &plain, err) < 0)
+		return -1;
+	rc = json_parse(buffer_text(&plain), plain.len, "the sealed object", ret, err);
+	seal_wipe(plain.data, plain.len);
+	return rc;
+}
+
 void token_new(char token[TOKEN_SIZE])
 {
 	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz"

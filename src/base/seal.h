@@ -23,6 +23,10 @@ void seal_object(const struct seal_key *key, const json_t *object, struct buffer
 int unseal(const struct seal_key *key, const void *sealed, size_t len, struct buffer *ret,
 	   struct error *err);
 
+/* Of an object that seal_object() made; nothing sealed (`len` 0) is an empty one. Yours to release. */
+int unseal_object(const struct seal_key *key, const void *sealed, size_t len, json_t **ret,
+		  struct error *err);
+
 #define TOKEN_SIZE 40	   /* "hf_" + 34 letters and digits + NUL */
 #define TOKEN_HASH_SIZE 65 /* hex of BLAKE2b-256 */
 void token_new(char token[TOKEN_SIZE]);

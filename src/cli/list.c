@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cli/hub.h"
 #include "cli/job_view.h"
+#include "cli/list_filter.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -24,14 +25,7 @@ static void add_statuses(struct filters *f, const char *list)
 {
 	autofree char *copy = xstrdup(list);
 	char *rest = copy, *word;
-	while ((word = strsep(&rest, ","))) {
-		while (isspace((unsigned char)*word))
-			word++;
-		size_t len = strlen(word);
-		while (len && isspace((unsigned char)word[len - 1]))
-			word[--len] = '\0';
-		if (!*word)
-			continue;
+	while ((word = list_filter_word(&rest))) {
 		add_filter(f, "status", word);
 		for (char *c = word; *c; c++)
 			*c = (char)toupper((unsigned char)*c);
@@ -44,13 +38,8 @@ static int add_labels(struct filters *f, const struct options *options, struct e
 	const char *name = options_text(options, "name");
 	const char *text;
 	for (size_t i = 0; (text = options_each(options, "label", i)); i++) {
-		if (!strchr(text, '='))
-			return fail(err, E_INVALID,
-			            "Invalid label filter '%s': must be in the form 'key=value'",
-			            text);
-		if (name && strncmp(text, "name=", 5) == 0)
-			return fail(err, E_INVALID,
-			            "Cannot filter by both `--name` and `--label name=...`.");
+		if (list_filter_check_label(text, name, err) < 0)
+			return -1;
 		add_filter(f, "label", text);
 		hub_path_query(&f->path, "label", text);
 	}

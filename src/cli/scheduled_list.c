@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "cli/hub.h"
+#include "cli/list_filter.h"
 #include "cli/schedule_view.h"
 
 #include <ctype.h>
@@ -27,14 +28,7 @@ static int read_statuses(struct filters *f, const char *list, struct error *err)
 {
 	autofree char *copy = xstrdup(list);
 	char *rest = copy, *word;
-	while ((word = strsep(&rest, ","))) {
-		while (isspace((unsigned char)*word))
-			word++;
-		size_t len = strlen(word);
-		while (len && isspace((unsigned char)word[len - 1]))
-			word[--len] = '\0';
-		if (!*word)
-			continue;
+	while ((word = list_filter_word(&rest))) {
 		for (char *c = word; *c; c++)
 			*c = (char)tolower((unsigned char)*c);
 		note(f, "status=", word);
@@ -64,13 +58,8 @@ static int read_filters(struct filters *f, struct error *err)
 		f->shows_suspended = options_flag(options, "all");
 	}
 	for (size_t i = 0; (text = options_each(options, "label", i)); i++) {
-		if (!strchr(text, '='))
-			return fail(err, E_INVALID,
-			            "Invalid label filter '%s': must be in the form 'key=value'",
-			            text);
-		if (name && strncmp(text, "name=", 5) == 0)
-			return fail(err, E_INVALID,
-			            "Cannot filter by both `--name` and `--label name=...`.");
+		if (list_filter_check_label(text, name, err) < 0)
+			return -1;
 		note(f, "label=", text);
 	}
 	if (name)

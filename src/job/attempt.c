@@ -68,19 +68,9 @@ static int attempt_get_secrets(struct job_service *service, const char *id, json
                                struct error *err)
 {
 	autobuffer struct buffer sealed = BUFFER_INIT(SECRETS_MAX);
-	autobuffer struct buffer plain = BUFFER_INIT(SECRETS_MAX);
-	int rc;
 
 	jobs_get_secrets(service->db, id, &sealed);
-	if (sealed.len == 0) {
-		*ret = json_object();
-		return 0;
-	}
-	if (unseal(service->key, sealed.data, sealed.len, &plain, err) < 0)
-		return -1;
-	rc = json_parse(buffer_text(&plain), plain.len, "the job's secrets", ret, err);
-	seal_wipe(plain.data, plain.len);
-	return rc;
+	return unseal_object(service->key, sealed.data, sealed.len, ret, err);
 }
 
 static int attempt_hand_over(struct job_service *service, struct active_job *job,

@@ -53,19 +53,9 @@ static int run_unseal(struct schedule_service *service, int64_t seq, json_t **re
                       struct error *err)
 {
 	autobuffer struct buffer sealed = BUFFER_INIT(SECRETS_MAX);
-	autobuffer struct buffer plain = BUFFER_INIT(SECRETS_MAX);
-	int rc = 0;
 
 	schedules_get_secrets(service->db, seq, &sealed);
-	*ret = NULL;
-	if (sealed.len == 0)
-		*ret = json_object();
-	else if (unseal(service->key, sealed.data, sealed.len, &plain, err) < 0 ||
-	         json_parse(plain.data, plain.len, "the stored secrets", ret, err) < 0)
-		rc = -1;
-	if (plain.data)
-		seal_wipe(plain.data, plain.len);
-	return rc;
+	return unseal_object(service->key, sealed.data, sealed.len, ret, err);
 }
 
 static int run_submit(struct schedule_service *service, const struct schedule_record *record,

@@ -56,18 +56,7 @@ int webhook_secret(struct webhook_service *service, const char *webhook_id,
 int webhook_unseal_object(struct webhook_service *service, const struct buffer *sealed,
                           json_t **ret, struct error *err)
 {
-	autobuffer struct buffer plain = BUFFER_INIT(WEBHOOK_SECRETS_MAX);
-	int rc;
-
-	if (webhook_unseal(service, sealed, &plain, err) < 0)
-		return -1;
-	if (plain.len == 0) {
-		*ret = json_object();
-		return 0;
-	}
-	rc = json_parse(buffer_text(&plain), plain.len, "sealed secrets", ret, err);
-	seal_wipe(plain.data, plain.len);
-	return rc;
+	return unseal_object(service->key, sealed->data, sealed->len, ret, err);
 }
 
 static int job_get_secrets(struct webhook_service *service, const struct webhook *webhook,
