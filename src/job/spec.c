@@ -11,12 +11,12 @@
 #include "base/memory.h"
 #include "base/quantity.h"
 #include "job/spec_fields.h"
+#include "job/wishes.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
-#define ATTEMPTS_MAX 100
 #define FLAVOR_NAMES_MAX 300
 #define KEY_LABEL "hearth.idempotency-key"
 
@@ -92,9 +92,9 @@ static int spec_read_attempts(json_t *body, int *ret, struct error *err)
 	int64_t attempts = 1;
 
 	if (value &&
-	    (!spec_to_integer(value, &attempts) || attempts < 1 || attempts > ATTEMPTS_MAX))
+	    (!spec_to_integer(value, &attempts) || attempts < 1 || attempts > JOB_ATTEMPTS_MAX))
 		return fail(err, E_INVALID, "attempts must be a whole number from 1 to %d",
-		            ATTEMPTS_MAX);
+		            JOB_ATTEMPTS_MAX);
 	*ret = (int)attempts;
 	return 0;
 }
@@ -180,14 +180,19 @@ static int spec_add_resource_group(json_t *body, json_t *ret_body, struct error 
 	return 0;
 }
 
-static int spec_read_labels(json_t *body, struct job_spec *spec, struct error *err)
+static int spec_read_labels(const struct configuration *configuration, json_t *body,
+                            struct job_spec *spec, struct error *err)
 {
 	json_t *value = spec_member(body, "labels");
+	struct job_wishes wishes;
 	const char *key;
 
 	if (!value)
 		spec->labels = json_object();
 	else if (job_labels_parse(value, &spec->labels, err) < 0)
+		return -1;
+	if (job_wishes_parse(configuration, spec->labels, &wishes, err) < 0 ||
+	    job_wishes_check_user(NULL, spec->labels, err) < 0)
 		return -1;
 	key = json_string_value(json_object_get(spec->labels, KEY_LABEL));
 	snprintf(spec->idempotency_key, sizeof(spec->idempotency_key), "%s", key ? key : "");
@@ -245,7 +250,7 @@ static int spec_read(const struct configuration *configuration, json_t *body, st
 	    spec_read_flavor(configuration, body, spec->flavor, err) < 0 ||
 	    spec_read_timeout(configuration, body, &spec->timeout_s, err) < 0 ||
 	    spec_read_attempts(body, &spec->attempts, err) < 0 ||
-	    spec_read_labels(body, spec, err) < 0)
+	    spec_read_labels(configuration, body, spec, err) < 0)
 		return -1;
 	return spec_check_unsupported(body, err);
 }

@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+#define JOB_ATTEMPTS_MAX 100
+
 struct job_spec {
 	json_t *body;	 /* normalized members as the API answers them: dockerImage | spaceId, command,
 			    arguments, environment (strings), secretNames (sorted), arch,

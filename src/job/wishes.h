@@ -8,6 +8,7 @@
  *   hearth.after=ID[,ID]                  run when those completed; '.' between ids is as good as ','
  *   hearth.array=A-B                      one job per number (job/array.h)
  *   hearth.array-max=N                    at most so many of them at once
+ *   hearth.array-retry=ID                 only what did not complete in that array
  *   hearth.timeout=TIME                   on a live job too: a new time limit, from its start
  *   hearth.warning=TIME, hearth.warning-signal=NAME   a signal so long before the time limit
  *   hearth.grace=TIME                     between SIGTERM and SIGKILL
@@ -17,8 +18,9 @@
  *   hearth.idle=keep                      the idle watchdog leaves it alone
  *   hearth.idempotency-key, hearth.catch-up, hearth.overlap   elsewhere
  *
- * An unknown label that begins with "hearth." is refused: it is a typing error. When labels are replaced
- * on a job, a reserved label that is absent means "unchanged".
+ * hearth.array-of and hearth.array-index are written by the server. An unknown label that begins with
+ * "hearth." is refused: it is a typing error. When labels are replaced on a job, a reserved label that is
+ * absent means "unchanged", and one with an empty value "as if it had never been there".
  */
 #ifndef HEARTH_JOB_WISHES_H
 #define HEARTH_JOB_WISHES_H
@@ -51,6 +53,7 @@ struct job_wishes {
 	char after[WISHES_AFTER_MAX][ID_SIZE];
 	bool is_array;
 	int array_first, array_last, array_max; /* array_max 0: no limit */
+	char array_retry[ID_SIZE];		/* "": none */
 	int64_t timeout_s;			/* 0: not asked */
 	int64_t warning_s;			/* 0: none */
 	int warning_signal;
@@ -60,9 +63,12 @@ struct job_wishes {
 };
 
 /* With the defaults of the settings where nothing is asked. E_INVALID names the label and what would be
- * right. Rights (priority above scheduler.max_priority) are checked by who knows the namespace. */
+ * right; *ret then has what was read so far. Rights (priority above scheduler.max_priority) are checked by
+ * who knows the namespace. */
 int job_wishes_parse(const struct configuration *configuration, const json_t *labels,
 		     struct job_wishes *ret, struct error *err);
+/* E_INVALID when `fresh` has a label of the server's own which `old` (NULL: none) has not, or has otherwise. */
+int job_wishes_check_user(const json_t *old, const json_t *fresh, struct error *err);
 /* Labels after a replacement: `fresh`, and of `old` the reserved ones that `fresh` does not have. */
 json_t *job_wishes_merge(const json_t *old, const json_t *fresh);
 
