@@ -52,7 +52,9 @@ static void add_built_ins(json_t *variables, const struct job_env_input *in)
 	else
 		(void)snprintf(memory, sizeof(memory), "%lldMi", bytes / MIB);
 	(void)json_object_set_new(variables, "JOB_ID", json_string(in->job_id));
-	(void)json_object_set_new(variables, "ACCELERATOR", json_string("none"));
+	(void)json_object_set_new(
+	        variables, "ACCELERATOR",
+	        json_string(in->flavor->device_count > 0 ? in->flavor->name : "none"));
 	(void)json_object_set_new(variables, "CPU_CORES", json_string(cores));
 	(void)json_object_set_new(variables, "MEMORY", json_string(memory));
 	autofree char *endpoint = network_endpoint_url(in->configuration);
@@ -142,6 +144,27 @@ static json_t *make_cwd(const json_t *config)
 	return text[0] == '/' ? json_string(text) : json_sprintf("/%s", text);
 }
 
+/* What only some jobs have. */
+static void add_devices(json_t *spec, const struct job_env_input *in)
+{
+	autojson json_t *names = json_array();
+	for (const char *at = in->devices ? in->devices : ""; *at;) {
+		size_t len = strcspn(at, ",");
+		if (len > 0)
+			(void)json_array_append_new(names, json_stringn(at, len));
+		at += len + (at[len] == ',');
+	}
+	if (json_array_size(names) > 0)
+		(void)json_object_set(spec, "devices", names);
+	if (in->metrics_devices)
+		(void)json_object_set_new(spec, "metrics_devices",
+		                          json_deep_copy(in->metrics_devices));
+	if (in->warning_s > 0) {
+		(void)json_object_set_new(spec, "warning_s", json_integer(in->warning_s));
+		(void)json_object_set_new(spec, "warning_signal", json_integer(in->warning_signal));
+	}
+}
+
 int job_env_make(const struct job_env_input *in, json_t **ret, struct error *err)
 {
 	const struct configuration *c = in->configuration;
@@ -165,12 +188,13 @@ int job_env_make(const struct job_env_input *in, json_t **ret, struct error *err
 	        (json_int_t)in->flavor->memory_bytes, "storage_bytes",
 	        (json_int_t)(c->storage_limits ? in->flavor->storage_bytes : 0), "pids_limit",
 	        (json_int_t)c->pids_limit, "timeout_s", (json_int_t)in->timeout_s, "grace_s",
-	        (json_int_t)c->grace_s, "log_limit_bytes", (json_int_t)c->log_limit_bytes,
+	        (json_int_t)in->grace_s, "log_limit_bytes", (json_int_t)c->log_limit_bytes,
 	        "network", c->network_mode, "marker", 1, "volumes", make_volumes(config), "mounts",
 	        make_mounts(in));
 	if (!spec)
 		return fail(err, E_INTERNAL, "the record of image %s is damaged: %s",
 		            json_get_text(in->record, "reference", ""), why.text);
+	add_devices(spec, in);
 	*ret = spec;
 	return 0;
 }

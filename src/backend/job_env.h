@@ -13,11 +13,14 @@ struct job_env_input {
 	const struct flavor *flavor;
 	const char *job_id, *namespace_id;
 	int number, slot;
-	int64_t timeout_s;
-	const json_t *body;    /* normalized spec of the job */
-	const json_t *secrets; /* object of strings; may be NULL */
-	const json_t *mounts;  /* of base/volume.h; may be NULL */
-	const json_t *record;  /* of the image */
+	int64_t timeout_s, grace_s, warning_s;
+	int warning_signal;
+	const json_t *body;            /* normalized spec of the job */
+	const json_t *secrets;         /* object of strings; may be NULL */
+	const json_t *mounts;          /* of base/volume.h; may be NULL */
+	const char *devices;           /* CDI names with commas; NULL or "": none */
+	const json_t *metrics_devices; /* array of uuids; may be NULL */
+	const json_t *record;          /* of the image */
 };
 
 /* The content of spec.json. E_INVALID when there is no command at all. */

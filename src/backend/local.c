@@ -41,6 +41,9 @@ void local_attempt_free(struct local_attempt *attempt)
 	json_decref(attempt->body);
 	json_decref(attempt->secrets);
 	json_decref(attempt->mounts);
+	json_decref(attempt->metrics_devices);
+	free(attempt->devices);
+	free(attempt->flavor.name);
 	free(attempt);
 }
 
@@ -222,9 +225,14 @@ static int start_monitor(struct local_attempt *attempt, const json_t *record, st
 	        .number = attempt->number,
 	        .slot = attempt->slot,
 	        .timeout_s = attempt->timeout_s,
+	        .grace_s = attempt->grace_s,
+	        .warning_s = attempt->warning_s,
+	        .warning_signal = attempt->warning_signal,
 	        .body = attempt->body,
 	        .secrets = attempt->secrets,
 	        .mounts = attempt->mounts,
+	        .devices = attempt->devices,
+	        .metrics_devices = attempt->metrics_devices,
 	        .record = record,
 	};
 	autojson json_t *spec = NULL;
@@ -290,10 +298,16 @@ static struct local_attempt *attempt_new(struct local *local, const struct attem
 	attempt->number = start->number;
 	attempt->slot = start->slot;
 	attempt->timeout_s = start->job->timeout_s;
+	attempt->grace_s = start->grace_s;
+	attempt->warning_s = start->warning_s;
+	attempt->warning_signal = start->warning_signal;
 	attempt->flavor = *start->flavor;
+	attempt->flavor.name = xstrdup(start->flavor->name);
 	attempt->body = json_incref(start->job->spec);
 	attempt->secrets = json_deep_copy(start->secrets);
 	attempt->mounts = json_deep_copy(start->mounts);
+	attempt->devices = xstrdup(start->devices);
+	attempt->metrics_devices = json_deep_copy(start->metrics_devices);
 	attempt->next = local->attempts;
 	attempt->place = &local->attempts;
 	if (attempt->next)

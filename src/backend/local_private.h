@@ -27,9 +27,11 @@ struct local_attempt {
 	char job_id[ID_SIZE], namespace_id[ID_SIZE];
 	char name[SPAWN_NAME_MAX];
 	int number, slot;
-	int64_t timeout_s;
-	struct flavor flavor; /* its strings are the configuration's */
-	json_t *body, *secrets, *mounts;
+	int64_t timeout_s, grace_s, warning_s;
+	int warning_signal;
+	struct flavor flavor; /* of its strings, use the name only: it is ours */
+	json_t *body, *secrets, *mounts, *metrics_devices;
+	char *devices;                 /* CDI names with commas; NULL: none */
 	struct image_wait *wait;       /* while the image is not there */
 	struct child_channel *channel; /* to the monitor, or to the spawner that cleans */
 	struct loop_timer *timer;      /* to try again */
@@ -37,7 +39,7 @@ struct local_attempt {
 	int64_t started_ms;
 	int tries;
 	bool is_running, is_ended, is_stopping, is_cleaning, is_not_started;
-	struct exit_record record;     /* told by local_attempt_end_later */
+	struct exit_record record; /* told by local_attempt_end_later */
 };
 
 /* Tell the end, once. The attempt goes on to exist until its channel closes. */

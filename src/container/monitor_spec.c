@@ -10,6 +10,7 @@
 #include "container/uv_cache.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,8 +23,8 @@
 struct spec_fields {
 	const char *job_id, *cwd, *user, *hostname, *network;
 	int64_t attempt, slot, cpu_millis, memory_bytes, storage_bytes, pids_limit;
-	int64_t timeout_s, grace_s, log_limit_bytes;
-	json_t *layers, *args, *env, *volumes, *mounts;
+	int64_t timeout_s, grace_s, log_limit_bytes, warning_s, warning_signal;
+	json_t *layers, *args, *env, *volumes, *mounts, *devices, *metrics_devices;
 	bool marker;
 };
 
@@ -53,6 +54,10 @@ static const struct json_field spec_table[] = {
         FIELD(marker, BOOLEAN, true),
         FIELD(volumes, ANY, false),
         FIELD(mounts, ANY, false),
+        FIELD(devices, ANY, false),
+        FIELD(metrics_devices, ANY, false),
+        FIELD(warning_s, INTEGER, false),
+        FIELD(warning_signal, INTEGER, false),
         {NULL},
 };
 
@@ -139,7 +144,9 @@ static int check_lists(const struct spec_fields *f, struct error *err)
 
 	if (check_strings(f->layers, "layers", err) || check_strings(f->args, "args", err) ||
 	    check_strings(f->env, "env", err) ||
-	    (f->volumes && check_strings(f->volumes, "volumes", err)))
+	    (f->volumes && check_strings(f->volumes, "volumes", err)) ||
+	    (f->devices && check_strings(f->devices, "devices", err)) ||
+	    (f->metrics_devices && check_strings(f->metrics_devices, "metrics_devices", err)))
 		return -1;
 	if (json_array_size(f->layers) > LAYERS_MAX)
 		return fail(err, E_INVALID, "The image has %zu layers; at most %d are possible",
@@ -182,6 +189,9 @@ static int check_fields(const struct spec_fields *f, struct error *err)
 		return fail(err, E_INVALID, "limits must not be negative");
 	if (f->timeout_s < 1 || f->timeout_s > INT32_MAX || f->grace_s < 0 || f->grace_s > 86400)
 		return fail(err, E_INVALID, "timeout_s or grace_s is out of range");
+	if (f->warning_s < 0 || f->warning_s > INT32_MAX || f->warning_signal < 0 ||
+	    f->warning_signal >= SIGRTMIN)
+		return fail(err, E_INVALID, "warning_s or warning_signal is out of range");
 	if (strcmp(f->network, "bridge") != 0 && strcmp(f->network, "none") != 0)
 		return fail(err, E_INVALID, "network must be \"bridge\" or \"none\"");
 	return check_lists(f, err);
@@ -209,6 +219,8 @@ int monitor_spec_read(int dir_fd, struct monitor_spec *ret, struct error *err)
 	        .env = f.env,
 	        .volumes = f.volumes,
 	        .mounts = f.mounts,
+	        .devices = f.devices,
+	        .metrics_devices = f.metrics_devices,
 	        .cwd = f.cwd,
 	        .user = f.user,
 	        .hostname = f.hostname,
@@ -218,6 +230,8 @@ int monitor_spec_read(int dir_fd, struct monitor_spec *ret, struct error *err)
 	        .pids_limit = f.pids_limit,
 	        .timeout_s = f.timeout_s,
 	        .grace_s = f.grace_s,
+	        .warning_s = f.warning_s,
+	        .warning_signal = f.warning_signal,
 	        .log_limit_bytes = f.log_limit_bytes,
 	        .has_network = strcmp(f.network, "bridge") == 0,
 	        .has_marker = f.marker,
@@ -232,4 +246,5 @@ void monitor_spec_clear(struct monitor_spec *spec)
 	spec->json = NULL;
 	spec->job_id = spec->cwd = spec->user = spec->hostname = NULL;
 	spec->layers = spec->args = spec->env = spec->volumes = spec->mounts = NULL;
+	spec->devices = spec->metrics_devices = NULL;
 }

@@ -17,10 +17,12 @@ struct monitor_spec {
 	const char *job_id;
 	int64_t attempt, slot;
 	json_t *layers, *args, *env, *volumes; /* arrays of strings; volumes may be NULL */
-	json_t *mounts; /* array of objects (base/volume.h); may be NULL */
+	json_t *mounts;                        /* array of objects (base/volume.h); may be NULL */
 	const char *cwd, *user, *hostname;
 	int64_t cpu_millis, memory_bytes, storage_bytes, pids_limit;
+	json_t *devices, *metrics_devices; /* arrays of strings; may be NULL */
 	int64_t timeout_s, grace_s, log_limit_bytes;
+	int64_t warning_s, warning_signal; /* 0: none */
 	bool has_network, has_marker;
 };
 

@@ -143,9 +143,23 @@ static void store_image(const char *config)
 	assert_int_equal(file_write_all(layer, "{}", 2, &err), 0);
 }
 
+static const char *devices;     /* of the next start */
+static json_t *metrics_devices; /* the same */
+
 static void start(void)
 {
-	struct attempt_start begin = {&job, 1, 7, &flavor, secrets};
+	struct attempt_start begin = {
+	        .job = &job,
+	        .number = 1,
+	        .slot = 7,
+	        .flavor = &flavor,
+	        .secrets = secrets,
+	        .devices = devices,
+	        .metrics_devices = metrics_devices,
+	        .grace_s = 10,
+	        .warning_s = devices ? 30 : 0,
+	        .warning_signal = devices ? 10 : 0,
+	};
 	backend->ops->start(backend, &begin);
 	assert_false(told.is_running || told.is_ended);
 }
@@ -242,6 +256,43 @@ static void runs_an_attempt(void **state)
 	wish_end(&monitor);
 	run_until(loop, NULL, 5);
 	expect_nothing();
+}
+
+static void devices_of_a_job(void **state)
+{
+	struct error err = ERROR_INIT;
+	flavor.name = (char *)(uintptr_t) "a100-large";
+	flavor.device_count = 2;
+	devices = "nvidia.com/gpu=GPU-1,nvidia.com/gpu=GPU-2";
+	metrics_devices = json_pack("[s,s]", "GPU-1", "GPU-2");
+	store_image("{}");
+	start();
+	json_decref(metrics_devices);
+	metrics_devices = NULL;
+	devices = NULL;
+	flavor.device_count = 0;
+	struct wish monitor = expect(SPAWN_MONITOR);
+	autoclose int fd = open_folder();
+	autojson json_t *spec = NULL;
+	assert_int_equal(json_read_file(fd, "spec.json", 1 << 20, &spec, &err), 0);
+	autojson json_t *names = json_pack("[s,s]", "nvidia.com/gpu=GPU-1", "nvidia.com/gpu=GPU-2");
+	autojson json_t *uuids = json_pack("[s,s]", "GPU-1", "GPU-2");
+	assert_true(json_equal(json_object_get(spec, "devices"), names));
+	assert_true(json_equal(json_object_get(spec, "metrics_devices"), uuids));
+	assert_int_equal(json_get_int(spec, "warning_s", 0), 30);
+	assert_int_equal(json_get_int(spec, "warning_signal", 0), 10);
+	autojson json_t *accelerator = json_string("ACCELERATOR=a100-large");
+	bool found = false;
+	size_t i;
+	json_t *item;
+	json_array_foreach(json_object_get(spec, "env"), i, item) found =
+	        found || json_equal(item, accelerator);
+	assert_true(found);
+	write_exit(0);
+	wish_say(&monitor, "{\"type\":\"ended\"}");
+	run_until(loop, &told.is_ended, 500);
+	wish_end(&monitor);
+	run_until(loop, NULL, 5);
 }
 
 static void entry_points(void **state)
@@ -505,6 +556,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 	        TEST(runs_an_attempt),
+	        TEST(devices_of_a_job),
 	        TEST(entry_points),
 	        TEST(no_command_at_all),
 	        TEST(image_errors_end_it),
