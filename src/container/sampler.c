@@ -7,13 +7,11 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "container/metrics_file.h"
+#include "container/device_watch.h"
+#include "container/metrics_writer.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define FIRST_MS 100
@@ -23,9 +21,8 @@
 struct sampler {
 	struct sampler_options options;
 	struct poller_timer *timer;
-	int fd;
+	struct metrics_writer *writer;
 	int64_t next_ms;
-	struct metrics_header header;
 	int64_t last_us, last_cpu_us, last_rx, last_tx;
 };
 
@@ -51,22 +48,20 @@ static int64_t rate(int64_t now, int64_t before, int64_t per_second, int64_t us)
 	return (int64_t)((double)(now - before) * (double)per_second * 1e6 / (double)us);
 }
 
-static void header_write(const struct sampler *s)
+/* What the devices last said, if that was lately. */
+static void devices_read(struct sampler *s, struct metrics_sample *sample)
 {
-	struct metrics_header header = s->header;
+	size_t n = device_watch_count(s->options.devices);
 
-	(void)!pwrite(s->fd, &header, sizeof(header), 0);
-}
+	for (size_t i = 0; i < n && i < METRICS_DEVICES_MAX; i++) {
+		struct device_reading reading;
 
-static void sample_write(struct sampler *s, const struct metrics_sample *sample)
-{
-	off_t at = (off_t)(sizeof(s->header) + s->header.count % METRICS_RING * sizeof(*sample));
-
-	/* A full disk costs samples, nothing else. */
-	if (pwrite(s->fd, sample, sizeof(*sample), at) != (ssize_t)sizeof(*sample))
-		return;
-	s->header.count++;
-	header_write(s);
+		device_watch_read(s->options.devices, i, &reading);
+		sample->devices[i].utilization_pct = reading.utilization_pct;
+		sample->devices[i].memory_bytes = reading.memory_used_bytes;
+		if (reading.memory_total_bytes > 0)
+			metrics_writer_set_device_memory(s->writer, i, reading.memory_total_bytes);
+	}
 }
 
 static void sample_take(struct sampler *s)
@@ -92,7 +87,8 @@ static void sample_take(struct sampler *s)
 	s->last_cpu_us = reading.cpu_us;
 	s->last_rx = rx;
 	s->last_tx = tx;
-	sample_write(s, &sample);
+	devices_read(s, &sample);
+	metrics_writer_add(s->writer, &sample, us / 1000);
 }
 
 static void timer_due(void *arg)
@@ -111,29 +107,24 @@ int sampler_new(struct poller *poller, const struct sampler_options *options, st
                 struct error *err)
 {
 	struct sampler *s;
-	int fd = openat(options->dir_fd, "metrics",
-	                O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-
-	if (fd < 0 || fchmod(fd, 0640) < 0) {
-		int saved = errno;
-
-		if (fd >= 0)
-			close(fd);
-		return fail_errno(err, E_INTERNAL, saved, "the metrics file cannot be made");
-	}
-	s = xcalloc(1, sizeof(*s));
-	s->options = *options;
-	s->fd = fd;
-	s->header = (struct metrics_header){
-	        .magic = METRICS_MAGIC,
-	        .ring_size = METRICS_RING,
+	struct metrics_writer *writer = NULL;
+	struct metrics_header header = {
 	        .cpu_millis = options->cpu_millis,
 	        .memory_limit_bytes = options->memory_limit_bytes,
+	        .n_devices = (uint32_t)device_watch_count(options->devices),
 	};
+
+	for (size_t i = 0; i < header.n_devices && i < METRICS_DEVICES_MAX; i++)
+		(void)snprintf(header.uuids[i], sizeof(header.uuids[i]), "%s",
+		               device_watch_uuid(options->devices, i));
+	if (metrics_writer_open(options->dir_fd, &header, &writer, err) < 0)
+		return -1;
+	s = xcalloc(1, sizeof(*s));
+	s->options = *options;
+	s->writer = writer;
 	s->last_us = clock_monotonic_us();
 	s->last_rx = counter_read(options->rx_fd);
 	s->last_tx = counter_read(options->tx_fd);
-	header_write(s);
 	s->timer = poller_timer_new(poller, timer_due, s);
 	s->next_ms = clock_monotonic_ms() + FIRST_MS;
 	poller_timer_set(s->timer, s->next_ms);
@@ -148,7 +139,7 @@ void sampler_free(struct sampler *s)
 	if (clock_monotonic_us() - s->last_us >= LAST_MIN_MS * 1000)
 		sample_take(s);
 	poller_timer_free(s->timer);
-	close(s->fd);
+	metrics_writer_close(s->writer);
 	if (s->options.rx_fd >= 0)
 		close(s->options.rx_fd);
 	if (s->options.tx_fd >= 0)

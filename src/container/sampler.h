@@ -4,6 +4,7 @@
 #define HEARTH_CONTAINER_SAMPLER_H
 
 #include "base/error.h"
+#include "container/device_watch.h"
 #include "container/poller.h"
 
 #include <stdbool.h>
@@ -20,6 +21,7 @@ struct sampler_options {
 	int dir_fd; /* the attempt folder; borrowed */
 	int64_t cpu_millis, memory_limit_bytes;
 	int rx_fd, tx_fd; /* counters from struct network_attachment; taken; -1: none */
+	struct device_watch *devices; /* borrowed; NULL: none */
 	bool (*read)(void *arg, struct sampler_reading *ret); /* false: no sample this time */
 	void *arg;
 };

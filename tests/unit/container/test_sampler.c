@@ -70,7 +70,7 @@ static void test_rates(void **state)
 	assert_false(metrics_file_read_last(f->fd, &header, &sample));
 	wait_for(poller, 150);
 	assert_true(metrics_file_read_last(f->fd, &header, &sample));
-	assert_int_equal(header.count, 1);
+	assert_int_equal(header.counts[0], 1);
 	assert_int_equal(header.cpu_millis, 2000);
 	assert_int_equal(header.memory_limit_bytes, 1000000);
 	assert_int_equal(sample.memory_bytes, 4096);
@@ -84,7 +84,7 @@ static void test_rates(void **state)
 	counter_set(f, "tx", "500\n");
 	wait_for(poller, 1000);
 	assert_true(metrics_file_read_last(f->fd, &header, &sample));
-	assert_int_equal(header.count, 2);
+	assert_int_equal(header.counts[0], 2);
 	ms = sample.at_ms - first_ms;
 	assert_in_range(sample.cpu_used_millis * ms / 1000, 1490, 1510);
 	assert_in_range(sample.rx_bits_per_s * ms / 1000, 7900, 8100);
@@ -107,7 +107,7 @@ static void test_short_job_and_vanished_group(void **state)
 	(void)usleep(210 * 1000);
 	sampler_free(sampler);
 	assert_true(metrics_file_read_last(f->fd, &header, &sample));
-	assert_int_equal(header.count, 1);
+	assert_int_equal(header.counts[0], 1);
 	assert_int_equal(sample.rx_bits_per_s, 0);
 	c.is_gone = true;
 	sampler = sampler_open(f, poller, &c);
@@ -120,16 +120,14 @@ static void test_short_job_and_vanished_group(void **state)
 static void test_damaged_files(void **state)
 {
 	struct folder *f = *state;
-	struct metrics_header header = {
-	        .magic = METRICS_MAGIC, .ring_size = METRICS_RING, .count = 5};
+	struct metrics_header header = {.magic = METRICS_MAGIC, .counts = {5}};
 	struct metrics_sample sample;
 	int fd = openat(f->fd, "metrics", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	assert_int_equal(write(fd, "short", 5), 5);
 	assert_false(metrics_file_read_last(f->fd, &header, &sample));
 	/* A count without its sample. */
-	header = (struct metrics_header){
-	        .magic = METRICS_MAGIC, .ring_size = METRICS_RING, .count = 5};
+	header = (struct metrics_header){.magic = METRICS_MAGIC, .counts = {5}};
 	assert_int_equal(pwrite(fd, &header, sizeof(header), 0), sizeof(header));
 	assert_false(metrics_file_read_last(f->fd, &header, &sample));
 	close(fd);
