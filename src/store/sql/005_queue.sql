@@ -11,15 +11,15 @@ ALTER TABLE jobs ADD COLUMN resource_group INTEGER NOT NULL DEFAULT 0;
 -- Devices that the attempt has: CDI names with commas.
 ALTER TABLE attempts ADD COLUMN devices TEXT NOT NULL DEFAULT '';
 
--- Limits of one namespace or user (kind 0, 1) or resource group (kind 2). NULL: as the settings say.
+-- Limits of one namespace or user (kind 0, 1) or resource group (kind 2). -1: none; -1000: as the settings say.
 CREATE TABLE limits (
 	kind INTEGER NOT NULL,
 	subject INTEGER NOT NULL,
-	max_running INTEGER,
-	max_queued INTEGER,
-	max_devices INTEGER,
-	max_priority INTEGER,
-	weight INTEGER,
+	max_running INTEGER NOT NULL,
+	max_queued INTEGER NOT NULL,
+	max_devices INTEGER NOT NULL,
+	max_priority INTEGER NOT NULL,
+	weight INTEGER NOT NULL,
 	PRIMARY KEY (kind, subject)
 ) STRICT, WITHOUT ROWID;
 
