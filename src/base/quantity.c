@@ -154,7 +154,10 @@ char *quantity_format_duration(int64_t seconds, char text[QUANTITY_TEXT_SIZE])
 		return text;
 	}
 	int low = (int)(seconds % units[i].factor / units[i + 1].factor);
-	(void)snprintf(text, QUANTITY_TEXT_SIZE, "%lld%s %d%s", high, units[i].name, low,
-	               units[i + 1].name);
+	if (low == 0)
+		(void)snprintf(text, QUANTITY_TEXT_SIZE, "%lld%s", high, units[i].name);
+	else
+		(void)snprintf(text, QUANTITY_TEXT_SIZE, "%lld%s %d%s", high, units[i].name, low,
+		               units[i + 1].name);
 	return text;
 }

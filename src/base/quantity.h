@@ -18,6 +18,8 @@ int quantity_parse_bytes(const char *text, const char *what, int64_t *ret, struc
 int quantity_parse_millis(const char *text, const char *what, int64_t *ret, struct error *err);
 
 char *quantity_format_bytes(int64_t bytes, char text[QUANTITY_TEXT_SIZE]);     /* "512 MiB" */
-char *quantity_format_duration(int64_t seconds, char text[QUANTITY_TEXT_SIZE]); /* "1m 32s" */
+char *quantity_format_duration(int64_t seconds, char text[QUANTITY_TEXT_SIZE]); /* "1m 32s", "2h" */
+/* "$0.0167", "$12.50", "-$0.000001": exact, with two decimals at least. */
+char *quantity_format_usd(int64_t micro_usd, char text[QUANTITY_TEXT_SIZE]);
 
 #endif
