@@ -3,11 +3,13 @@
 #include "container/control.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,7 +29,9 @@ struct control {
 	struct poller_watch *listen_watch;
 	int listen_fd;
 	struct control_events events;
-	char phase[CONTROL_MESSAGE_MAX]; /* last message told; "": none yet */
+	char phase[CONTROL_MESSAGE_MAX];   /* last message told; "": none yet */
+	char unheard[CONTROL_MESSAGE_MAX]; /* event; "": none */
+	int64_t started_ms, started_us;    /* while the phase is "running"; else 0 */
 	struct peer peers[PEERS_MAX];
 };
 
@@ -39,12 +43,43 @@ static void drop(struct peer *peer)
 	peer->fd = -1;
 }
 
-static void tell(struct peer *peer, const char *message)
+static bool tell(struct peer *peer, const char *message)
 {
 	size_t len = strlen(message);
 
-	if (send(peer->fd, message, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
-		drop(peer);
+	if (send(peer->fd, message, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len)
+		return true;
+	drop(peer);
+	return false;
+}
+
+static bool tell_all(struct control *control, const char *message)
+{
+	bool was_heard = false;
+
+	for (size_t i = 0; i < PEERS_MAX; i++) {
+		if (control->peers[i].fd >= 0)
+			was_heard |= tell(&control->peers[i], message);
+	}
+	return was_heard;
+}
+
+static void format_running(struct control *control)
+{
+	(void)snprintf(control->phase, sizeof(control->phase),
+	               "{\"type\":\"running\",\"started_ms\":%lld,\"running_us\":%lld}",
+	               (long long)control->started_ms,
+	               (long long)(clock_monotonic_us() - control->started_us));
+}
+
+static void greet(struct control *control, struct peer *peer)
+{
+	if (control->started_us)
+		format_running(control);
+	if (control->phase[0] && !tell(peer, control->phase))
+		return;
+	if (control->unheard[0] && tell(peer, control->unheard))
+		control->unheard[0] = '\0';
 }
 
 static void obey(struct control *control, const char *text, size_t len)
@@ -84,8 +119,7 @@ static void add_peer(struct control *control, int take_peer_fd)
 		peer->control = control;
 		peer->fd = take_peer_fd;
 		peer->watch = poller_watch(control->poller, peer->fd, EPOLLIN, peer_ready, peer);
-		if (control->phase[0])
-			tell(peer, control->phase);
+		greet(control, peer);
 		return;
 	}
 	(void)close(take_peer_fd);
@@ -140,10 +174,22 @@ int control_new(struct poller *poller, int dir_fd, int take_first_fd,
 void control_tell(struct control *control, const char *message)
 {
 	(void)snprintf(control->phase, sizeof(control->phase), "%s", message);
-	for (size_t i = 0; i < PEERS_MAX; i++) {
-		if (control->peers[i].fd >= 0)
-			tell(&control->peers[i], message);
-	}
+	control->started_us = 0;
+	(void)tell_all(control, message);
+}
+
+void control_tell_running(struct control *control, int64_t started_ms, int64_t started_us)
+{
+	control->started_ms = started_ms;
+	control->started_us = started_us;
+	format_running(control);
+	(void)tell_all(control, control->phase);
+}
+
+void control_tell_event(struct control *control, const char *message)
+{
+	if (!tell_all(control, message))
+		(void)snprintf(control->unheard, sizeof(control->unheard), "%s", message);
 }
 
 void control_free(struct control *control, int dir_fd)

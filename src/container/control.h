@@ -27,7 +27,11 @@ int control_new(struct poller *poller, int dir_fd, int take_first_fd,
 		const struct control_events *events, struct control **ret, struct error *err);
 /* Removes the socket from the folder. NULL is fine. */
 void control_free(struct control *control, int dir_fd);
-/* Tell all who listen, and everyone who connects later. A peer that does not read is dropped. */
+/* Tell all who listen, and everyone who connects later: the phase. A peer that does not read is dropped. */
 void control_tell(struct control *control, const char *message);
+/* The phase "running". Everyone is told how long by then. */
+void control_tell_running(struct control *control, int64_t started_ms, int64_t started_us);
+/* Something that happened: to all who listen; if there is nobody, to who connects next. */
+void control_tell_event(struct control *control, const char *message);
 
 #endif

@@ -95,11 +95,7 @@ void monitor_write_state(const struct monitor *m, const char *phase)
 
 static void tell_running(struct monitor *m)
 {
-	char text[96];
-
-	(void)snprintf(text, sizeof(text), "{\"type\":\"running\",\"started_ms\":%lld}",
-	               (long long)m->started_ms);
-	control_tell(m->control, text);
+	control_tell_running(m->control, m->started_ms, m->started_us);
 }
 
 static void write_marker(struct monitor *m)
@@ -132,6 +128,7 @@ static void start_sampler(struct monitor *m)
 	        .memory_limit_bytes = m->spec.memory_bytes,
 	        .rx_fd = m->network.rx_fd,
 	        .tx_fd = m->network.tx_fd,
+	        .devices = m->device_watch,
 	        .read = read_sample,
 	        .arg = m,
 	};
@@ -154,6 +151,7 @@ static void begin(struct monitor *m)
 	m->storage = storage_watch_new(m->poller, take_fd(&m->upper_fd),
 	                               m->configuration->storage_limits ? m->spec.storage_bytes : 0,
 	                               storage_exceeded, m);
+	m->device_watch = device_watch_new(m->poller, m->configuration, m->spec.metrics_devices);
 	start_sampler(m);
 	monitor_uv_watch(m);
 	monitor_write_state(m, "running");
@@ -171,6 +169,7 @@ static int run_job(struct monitor *m, struct error *err)
 	m->control_fd = -1;
 	m->poller = poller_new();
 	m->end = monitor_end_new(m);
+	m->warning = monitor_warning_new(m);
 	if (control_new(m->poller, m->attempt_fd, first_fd, &events, &m->control, err))
 		return -1;
 	if (monitor_spec_read(m->attempt_fd, &m->spec, err) ||
@@ -215,6 +214,8 @@ static void describe(const struct monitor *m, int64_t ended_us, struct exit_reco
 		(void)snprintf(ret->message, sizeof(ret->message),
 		               "Ephemeral storage limit of %s exceeded",
 		               quantity_format_bytes(m->spec.storage_bytes, limit));
+	else if (ret->outcome == OUTCOME_TIMEOUT)
+		monitor_end_explain_timeout(m->end, ret->message, sizeof(ret->message));
 }
 
 /* A job that has filled the disk must not keep its own end from being written: nothing of it is
@@ -284,6 +285,7 @@ static void conclude(struct monitor *m, const struct error *failure)
 		describe(m, ended_us, &record);
 	}
 	sampler_free(m->sampler);
+	device_watch_free(m->device_watch);
 	settle_volumes(m, &record);
 	make_room(m);
 	if (m->log) {
@@ -320,6 +322,7 @@ static void clean_up(struct monitor *m)
 	monitor_spec_clear(&m->spec);
 	log_writer_free(m->log);
 	volumes_free(m->volumes);
+	monitor_warning_free(m->warning);
 	monitor_end_free(m->end);
 	poller_free(m->poller);
 }

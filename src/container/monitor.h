@@ -12,6 +12,7 @@
 #include "container/attempt_folder.h"
 #include "container/cgroup.h"
 #include "container/control.h"
+#include "container/device_watch.h"
 #include "container/dns_relay.h"
 #include "container/log_writer.h"
 #include "container/monitor_spec.h"
@@ -46,6 +47,8 @@ struct monitor {
 	struct poller *poller;
 	struct control *control;
 	struct sampler *sampler;
+	struct device_watch *device_watch; /* NULL: no devices with figures */
+	struct monitor_warning *warning;
 	struct dns_relay *dns_relay;
 	struct storage_watch *storage;
 	struct monitor_end *end;
@@ -76,10 +79,26 @@ void monitor_uv_trim(struct monitor *monitor);    /* keep to the size limit, and
 /* Deadlines. `outcome` is OUTCOME_NONE unless the end was ordered. */
 struct monitor_end *monitor_end_new(struct monitor *monitor);
 void monitor_end_free(struct monitor_end *end);
-void monitor_end_set_timeout(struct monitor_end *end, int64_t timeout_s); /* from the start */
+/* From the start; what is set last counts, until the end is ordered. Also moves the warning. */
+void monitor_end_set_timeout(struct monitor_end *end, int64_t timeout_s);
 /* SIGTERM to all, SIGKILL after the grace. Only the first order counts. */
 void monitor_end_order(struct monitor_end *end, enum attempt_outcome outcome);
 enum attempt_outcome monitor_end_outcome(const struct monitor_end *end);
+/* Why a job that reached its limit has ended, for its owner. */
+void monitor_end_explain_timeout(const struct monitor_end *end, char *ret, size_t size);
+
+/* The signal before the time limit (monitor_warning.c). */
+struct monitor_warning *monitor_warning_new(struct monitor *monitor);
+void monitor_warning_free(struct monitor_warning *warning);
+/* The limit is `timeout_s` from the start, now that the job runs. One who was warned of an earlier
+ * limit is warned again, unless the new one comes sooner than the warning should. */
+void monitor_warning_set_limit(struct monitor_warning *warning, int64_t timeout_s);
+
+/* What a process does with a signal. Evaded: ignored or blocked. */
+struct signal_handling {
+	bool is_caught, is_evaded;
+};
+struct signal_handling monitor_signal_handling(pid_t pid, int signal);
 
 /* The whole life of an attempt whose folder is the present directory. `control_fd` -1: none.
  * Returns the process's exit status. */

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/quantity.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -29,6 +30,7 @@ struct monitor_end {
 	struct poller_timer *timer; /* the timeout, then the next look at the dying tree */
 	enum attempt_outcome outcome;
 	int64_t kill_at_ms;
+	int64_t late_timeout_s; /* an extension that came after the limit; 0: none */
 };
 
 static void tick(void *arg);
@@ -52,10 +54,30 @@ void monitor_end_free(struct monitor_end *end)
 
 void monitor_end_set_timeout(struct monitor_end *end, int64_t timeout_s)
 {
-	if (end->monitor->started_us == 0)
-		end->monitor->spec.timeout_s = timeout_s;
-	else if (end->outcome == OUTCOME_NONE)
-		poller_timer_set(end->timer, end->monitor->started_us / 1000 + timeout_s * 1000);
+	struct monitor *m = end->monitor;
+
+	if (end->outcome != OUTCOME_NONE) {
+		if (end->outcome == OUTCOME_TIMEOUT && timeout_s > m->spec.timeout_s)
+			end->late_timeout_s = timeout_s;
+		return;
+	}
+	m->spec.timeout_s = timeout_s;
+	if (m->started_us == 0)
+		return;
+	poller_timer_set(end->timer, m->started_us / 1000 + timeout_s * 1000);
+	monitor_warning_set_limit(m->warning, timeout_s);
+}
+
+void monitor_end_explain_timeout(const struct monitor_end *end, char *ret, size_t size)
+{
+	char limit[QUANTITY_TEXT_SIZE], late[QUANTITY_TEXT_SIZE];
+
+	(void)snprintf(ret, size, "Job timeout: reached its limit of %s%s%s%s",
+	               quantity_format_duration(end->monitor->spec.timeout_s, limit),
+	               end->late_timeout_s ? "; the extension to " : "",
+	               end->late_timeout_s ? quantity_format_duration(end->late_timeout_s, late)
+	                                   : "",
+	               end->late_timeout_s ? " came too late" : "");
 }
 
 static unsigned long long status_mask(const char *status, const char *name)
@@ -65,15 +87,11 @@ static unsigned long long status_mask(const char *status, const char *name)
 	return at ? strtoull(at + strlen(name), NULL, 16) : 0;
 }
 
-struct term_handling {
-	bool is_caught, is_evaded; /* evaded: ignored or blocked */
-};
-
-static struct term_handling term_handling_of(pid_t pid)
+struct signal_handling monitor_signal_handling(pid_t pid, int signal)
 {
 	char path[32], status[STATUS_MAX];
-	unsigned long long bit = 1ULL << (SIGTERM - 1);
-	struct term_handling ret = {0};
+	unsigned long long bit = 1ULL << (signal - 1);
+	struct signal_handling ret = {0};
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -89,7 +107,7 @@ static struct term_handling term_handling_of(pid_t pid)
 /* Catches SIGTERM, or, for the first process, deals with it in any other way on purpose. */
 static bool handles_term(pid_t pid, bool is_first)
 {
-	struct term_handling handling = term_handling_of(pid);
+	struct signal_handling handling = monitor_signal_handling(pid, SIGTERM);
 
 	return handling.is_caught || (is_first && handling.is_evaded);
 }
@@ -140,7 +158,7 @@ void monitor_end_order(struct monitor_end *end, enum attempt_outcome outcome)
 	end->kill_at_ms = clock_monotonic_ms() + m->spec.grace_s * 1000;
 	/* Asked before the signal: a process that dies of it handles nothing any more. */
 	bool is_pointless = cgroup_each(m->cgroup, handler_visited, m);
-	if (term_handling_of(m->pid).is_caught)
+	if (monitor_signal_handling(m->pid, SIGTERM).is_caught)
 		(void)kill(m->pid, SIGTERM);
 	else
 		(void)cgroup_signal(m->cgroup, SIGTERM);

@@ -125,7 +125,7 @@ static void attempt_explain(const struct exit_record *record, char *ret, size_t 
 		attempt_explain_oom(record, ret, size);
 		break;
 	case OUTCOME_TIMEOUT:
-		snprintf(ret, size, "Job timeout");
+		snprintf(ret, size, "%s", *record->message ? record->message : "Job timeout");
 		break;
 	case OUTCOME_CANCELED:
 		snprintf(ret, size, "The job was ended from outside");
