@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "job/array.h"
 #include "job/run_history.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct active_job *active_new(struct job_service *service, const struct schedule
 
 	memcpy(job->entry.id, place->job_id, ID_SIZE);
 	job->place = *place;
+	job->held = place->hold;
 	id_table_add(&service->active, &job->entry);
 	return job;
 }
@@ -88,6 +90,31 @@ void active_enqueue(struct job_service *service, struct active_job *job, int num
 	active_set_counted(service, job, true);
 	job->place.is_retry = number > 1;
 	scheduler_enqueue(service->scheduler, &job->place);
+}
+
+static enum scheduler_hold active_hold(const struct active_job *job)
+{
+	if (job->held != HOLD_NONE)
+		return job->held;
+	if (job->waits_after)
+		return HOLD_AFTER;
+	return job->waits_array ? HOLD_ARRAY : HOLD_NONE;
+}
+
+void active_update_hold(struct job_service *service, struct active_job *job)
+{
+	enum scheduler_hold hold = active_hold(job);
+
+	if (hold == job->place.hold)
+		return;
+	if (job->place.is_queued)
+		scheduler_change_begin(service->scheduler, &job->place);
+	job->place.hold = hold;
+	if (job->place.is_queued) {
+		scheduler_change_end(service->scheduler, &job->place);
+		service_schedule(service);
+	}
+	array_hold_changed(service, job);
 }
 
 void active_leave_queue(struct job_service *service, struct active_job *job)

@@ -28,6 +28,9 @@ struct active_job {
 	bool is_over;	  /* leaves the table after the commit */
 	bool is_counted;  /* in its namespace's count of queued jobs */
 	bool is_heard;	  /* its monitor has spoken to this process */
+	enum scheduler_hold held; /* by its owner or an admin, as its row says */
+	bool waits_after;	  /* for other jobs (job/dependency.h) */
+	bool waits_array;	  /* an array itself, or its element that is kept back (job/array.h) */
 	struct active_job *next_noted;
 };
 
@@ -63,6 +66,8 @@ struct job_service {
 	struct id_list touched;		/* their watchers are to be told */
 	bool is_commit_awaited, is_pass_deferred, is_disk_full;
 	struct loop_timer *disk_timer; /* NULL until the disk was full once */
+	struct dependency_queue *dependencies;
+	struct array_table *arrays;
 	int64_t submitted_total, ended_total[STAGE_COUNT], heard;
 };
 
@@ -74,6 +79,9 @@ struct scheduler_entry active_place(const struct job_service *service, const str
 struct active_job *active_find(const struct job_service *service, const char *id);
 /* It waits for its next attempt, `number`. */
 void active_enqueue(struct job_service *service, struct active_job *job, int number);
+/* `held`, waits_after or waits_array has changed. What people set goes before what it waits for, and all
+ * must go before it may run. */
+void active_update_hold(struct job_service *service, struct active_job *job);
 /* The scheduler has chosen it. */
 void active_leave_queue(struct job_service *service, struct active_job *job);
 void active_set_progress(struct active_job *job, const char *message); /* NULL: none */

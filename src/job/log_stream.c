@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "base/spawner_link.h"
 #include "job/active.h"
+#include "job/array.h"
+#include "job/log_array.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +148,8 @@ static enum log_step step_tail(struct log_stream *stream)
 
 static enum log_step take_step(struct log_stream *stream, struct log_space *space)
 {
+	if (stream->array)
+		return log_array_step(stream->array, space);
 	if (stream->is_tailing)
 		return step_tail(stream);
 	if (!stream->source)
@@ -214,6 +218,8 @@ struct log_stream *log_stream_new(struct job_service *service, const char *job_i
 		stream->tail = (struct log_tail){.wanted = tail, .at = -1};
 		stream->attempt = last > 0 ? last : 1;
 	}
+	if (array_is_array(service->db, job_id))
+		stream->array = log_array_new(service, job_id, tail);
 	stream->watch = job_watch(service, job_id, on_job_change, stream);
 	stream->next = streams;
 	stream->place = &streams;
@@ -233,6 +239,7 @@ void log_stream_free(struct log_stream *stream)
 		return;
 	set_source(stream, NULL);
 	job_unwatch(stream->watch);
+	log_array_free(stream->array);
 	*stream->place = stream->next;
 	if (stream->next)
 		stream->next->place = stream->place;

@@ -29,6 +29,7 @@ struct log_stream {
 	struct job_watch *watch;
 	void (*wake)(void *arg);
 	void *arg;
+	struct log_array *array;   /* the job is an array; NULL: it is none */
 	struct log_source *source; /* NULL: the attempt has none yet */
 	int64_t offset;            /* of the next byte to be looked at */
 	int64_t record_end;        /* of the record that is being rendered; 0: between records */

@@ -13,7 +13,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "job/array.h"
 #include "job/attempt.h"
+#include "job/dependency.h"
 #include "job/state.h"
 
 #include <stdio.h>
@@ -104,7 +106,10 @@ static void recovery_enqueue(void *arg, const struct job_waiting *waiting)
 	struct job_service *service = recovery->service;
 	const struct flavor *flavor = configuration_flavor(service->configuration, waiting->flavor);
 
-	if (recovery_has_room(service->configuration, flavor)) {
+	/* An array needs no room; its elements come to their ends one by one. */
+	if (!flavor && array_is_array(service->db, waiting->id))
+		flavor = &unknown_flavor;
+	if (flavor == &unknown_flavor || recovery_has_room(service->configuration, flavor)) {
 		struct scheduler_entry place = recovery_place(service, waiting, flavor);
 
 		active_enqueue(service, active_new(service, &place), waiting->last_number + 1);
@@ -141,6 +146,8 @@ void recovery_run(struct job_service *service)
 
 	attempts_each_live(service->db, recovery_note_live, &recovery);
 	jobs_each_waiting(service->db, recovery_enqueue, &recovery);
+	dependency_recover(service);
+	array_recover(service);
 	for (size_t i = 0; i < recovery.n_live; i++)
 		recovery_adopt(service, &recovery.live[i]);
 	for (size_t i = 0; i < recovery.homeless.count; i++)

@@ -152,11 +152,23 @@ struct scheduler_entry *scheduler_next(struct scheduler *scheduler, int64_t now_
 	struct scheduler_entry *entry = place ? place->entry : NULL;
 
 	scheduler->seen_ticket = scheduler->next_ticket;
+	while (place && place->entry->hold != HOLD_NONE)
+		place = place->next ? place->next
+		                    : (place->entry->is_retry ? scheduler->arrivals.first : NULL);
+	entry = place ? place->entry : NULL;
 	if (!entry || !scheduler_fits(scheduler, entry->flavor))
 		return NULL;
 	scheduler_dequeue(scheduler, entry);
 	scheduler_hold(scheduler, entry, scheduler_free_slot(scheduler), NULL, now_ms, now_ms);
 	return entry;
+}
+
+void scheduler_change_begin(struct scheduler *scheduler, struct scheduler_entry *entry)
+{
+}
+
+void scheduler_change_end(struct scheduler *scheduler, struct scheduler_entry *entry)
+{
 }
 
 int64_t scheduler_wake_ms(const struct scheduler *scheduler)

@@ -36,6 +36,8 @@ struct job_service *job_service_new(const struct job_service_options *options)
 	service->spawner_fd = options->spawner_fd;
 	service->scheduler = scheduler_new(options->configuration);
 	service->history = run_history_new();
+	service->dependencies = dependency_queue_new(service);
+	service->arrays = array_table_new(service);
 	return service;
 }
 
@@ -101,6 +103,8 @@ void job_service_free(struct job_service *service)
 	watch_clear(service);
 	id_table_clear(&service->active, service_free_active);
 	id_table_clear(&service->namespaces, service_free_count);
+	dependency_queue_free(service->dependencies);
+	array_table_free(service->arrays);
 	scheduler_free(service->scheduler);
 	run_history_free(service->history);
 	loop_timer_free(service->wake_timer);
@@ -237,7 +241,7 @@ bool service_transition(struct job_service *service, struct job_record *job,
 		webhook_service_notice(service->webhooks, kinds[job->stage], job->namespace_id, job,
 		                       NULL);
 	if (job->stage != before)
-		array_element_changed(service, job);
+		array_job_changed(service, job);
 	if (stage_is_terminal(job->stage))
 		dependency_job_ended(service, job);
 	service_touch(service, job->id);
@@ -294,6 +298,14 @@ const char *job_status_message(struct job_service *service, const struct job_rec
 		return job->message;
 	if (active->place.is_queued && service->is_disk_full)
 		return "Waiting: the disk of this server is full";
+	if (active->place.is_queued && active->place.hold == HOLD_AFTER) {
+		dependency_explain(service, job->id, buffer, JOB_STATUS_MESSAGE_SIZE);
+		return buffer;
+	}
+	if (active->place.is_queued && active->place.hold == HOLD_ARRAY) {
+		array_explain(service, job->id, buffer, JOB_STATUS_MESSAGE_SIZE);
+		return buffer;
+	}
 	if (active->place.is_queued)
 		return scheduler_explain(service->scheduler, &active->place, clock_now_ms(), buffer,
 		                         JOB_STATUS_MESSAGE_SIZE)

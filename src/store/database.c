@@ -43,6 +43,7 @@ struct database {
 	size_t n_waiters, cap_waiters;
 	struct cached cache[CACHE_SIZE];
 	size_t n_cached;
+	int64_t first_open_event; /* 0: none in this transaction */
 	struct cached *last; /* looked up last: most statements end before the next one begins */
 	void (*checkpoint)(void *arg);
 	void *checkpoint_arg;
@@ -216,6 +217,7 @@ void database_commit(struct database *db)
 			/* Cleared first: the hook that COMMIT calls may look. */
 			db->is_writing = false;
 			database_run(db, "COMMIT");
+			db->first_open_event = 0;
 		}
 		db->waiters = NULL;
 		db->n_waiters = db->cap_waiters = 0;
@@ -383,6 +385,17 @@ void statement_write(struct database *db, const char *sql, const char *types, ..
 int64_t statement_last_seq(struct database *db)
 {
 	return sqlite3_last_insert_rowid(db->handle);
+}
+
+void statement_note_event(struct database *db, int64_t seq)
+{
+	if (db->first_open_event == 0)
+		db->first_open_event = seq;
+}
+
+int64_t statement_first_open_event(const struct database *db)
+{
+	return db->first_open_event ? db->first_open_event : INT64_MAX;
 }
 
 int statement_changes(struct database *db)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which job waits for which, and which job is an element of which array: the rows. */
+/* Which job waits for which: the rows. */
 #ifndef HEARTH_STORE_DEPENDENCIES_H
 #define HEARTH_STORE_DEPENDENCIES_H
 
@@ -10,22 +10,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What must be known of a job to wait for it, without reading all of it. */
+struct dependency {
+	char id[ID_SIZE];
+	char namespace_id[ID_SIZE];
+	enum job_stage stage;
+};
+
+bool dependencies_look(struct database *db, const char *id, struct dependency *ret);
 void dependencies_insert(struct database *db, const char *job_id, const char *after_id);
 void dependencies_delete(struct database *db, const char *job_id, const char *after_id);
 void dependencies_delete_all(struct database *db, const char *job_id);
+/* How many jobs it waits for, how many wait for it. */
 int64_t dependencies_count(struct database *db, const char *job_id);
-/* Who waits for `after_id`; what `job_id` waits for. */
-void dependencies_each_waiting(struct database *db, const char *after_id,
-			       void (*fn)(void *, const char *job_id), void *arg);
+bool dependencies_exist(struct database *db, const char *after_id);
+/* At most `limit` of those that wait for `after_id`; all that `job_id` waits for. */
+void dependencies_each_waiting(struct database *db, const char *after_id, int limit,
+                               void (*fn)(void *, const char *job_id), void *arg);
 void dependencies_each_after(struct database *db, const char *job_id,
-			     void (*fn)(void *, const char *after_id, enum job_stage stage), void *arg);
-
-void elements_insert(struct database *db, const char *array_id, int element, const char *job_id);
-/* The array of an element; false: it is none. */
-bool elements_find_array(struct database *db, const char *job_id, char ret_array[ID_SIZE], int *ret_element);
-bool elements_exist(struct database *db, const char *array_id);
-void elements_count(struct database *db, const char *array_id, int64_t ret[STAGE_COUNT]);
-void elements_each(struct database *db, const char *array_id,
-		   void (*fn)(void *, int element, const char *job_id, enum job_stage stage), void *arg);
+                             void (*fn)(void *, const struct dependency *after), void *arg);
+/* Everybody who waits; everybody who is waited for and has ended. */
+void dependencies_each_job(struct database *db, void (*fn)(void *, const char *job_id), void *arg);
+void dependencies_each_ended(struct database *db, void (*fn)(void *, const char *after_id),
+                             void *arg);
 
 #endif

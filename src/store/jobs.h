@@ -134,11 +134,21 @@ void attempts_each_live(struct database *db, void (*fn)(void *, const struct att
  *   stage    {"stage":…,"message":…|null,"failureCount":…,"cancelReason":… if any}
  *   labels   {"labels":{…}}
  *   attempt  {"number":…,"phase":"created"|"running"} or {"number":…,"phase":"ended","outcome":…,
- *            "exitCode":… if any,"signal":… if any} */
+ *            "exitCode":… if any,"signal":… if any}
+ *   array    {"text":…}: a line of an array's log (job/log_array.h) */
 int64_t events_insert(struct database *db, const char *job_id, const char *kind, const char *data,
 		      int64_t now_ms);
 void events_each(struct database *db, const char *job_id, int64_t after_seq,
 		 void (*fn)(void *, int64_t seq, const char *kind, const char *data, int64_t at_ms),
 		 void *arg);
+/* The first of one kind behind `after_seq`, only if it is on disk; false: there is none. */
+struct event {
+	int64_t seq, at_ms;
+	char *data; /* yours to free */
+};
+bool events_find_next(struct database *db, const char *job_id, const char *kind, int64_t after_seq,
+		      struct event *ret);
+/* Behind which the last `n` of one kind are. */
+int64_t events_seek_last(struct database *db, const char *job_id, const char *kind, int64_t n);
 
 #endif

@@ -28,6 +28,11 @@ void statement_write(struct database *db, const char *sql, const char *types, ..
 int64_t statement_last_seq(struct database *db); /* of the last insert */
 int statement_changes(struct database *db);      /* rows of the last write */
 
+/* Events are told in the order of their numbers, and only once they are on disk: the first one of this
+ * transaction, INT64_MAX if it has none. */
+void statement_note_event(struct database *db, int64_t seq);
+int64_t statement_first_open_event(const struct database *db);
+
 /* First column of the first row; `fallback` when there is no row. */
 int64_t statement_int(struct database *db, int64_t fallback, const char *sql, const char *types,
 		      ...);

@@ -8,9 +8,21 @@ CREATE TABLE dependencies (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dependencies_by_after ON dependencies (after);
 
--- Elements of an array, which is a job without attempts of its own.
+-- A job without attempts of its own: its plan. Elements below `next` have been made. left_out: a bit per number that
+-- has none. max_open 0: no limit. is_over: it has ended, and so has every element.
+CREATE TABLE arrays (
+	job INTEGER PRIMARY KEY REFERENCES jobs (seq),
+	first INTEGER NOT NULL,
+	last INTEGER NOT NULL,
+	max_open INTEGER NOT NULL,
+	next INTEGER NOT NULL,
+	left_out BLOB NOT NULL,
+	is_over INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX arrays_not_over ON arrays (job) WHERE is_over = 0;
+
 CREATE TABLE array_elements (
-	array INTEGER NOT NULL REFERENCES jobs (seq),
+	array INTEGER NOT NULL REFERENCES arrays (job),
 	element INTEGER NOT NULL,
 	job INTEGER NOT NULL UNIQUE REFERENCES jobs (seq),
 	PRIMARY KEY (array, element)
