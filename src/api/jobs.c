@@ -140,7 +140,10 @@ void jobs_put_labels(struct http_request *request, void *context)
 		answer_error(request, &err);
 		return;
 	}
-	job_relabel(api->jobs, job.id, labels);
+	if (job_relabel(api->jobs, &job, labels, &access_of(request)->caller.user, &err) < 0) {
+		answer_error(request, &err);
+		return;
+	}
 	jobs_answer_when_durable(api, request, job.id);
 }
 

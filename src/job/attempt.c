@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "job/billing.h"
+#include "job/queue.h"
 #include "job/run_history.h"
 #include "job/state.h"
 #include "job/volume_token.h"
@@ -73,6 +74,17 @@ static int attempt_get_secrets(struct job_service *service, const char *id, json
 	return unseal_object(service->key, sealed.data, sealed.len, ret, err);
 }
 
+/* They were checked when they were set. The settings may have changed since: what is wrong now is
+ * left out, and the job goes on. */
+static void attempt_read_wishes(struct job_service *service, const struct job_record *record,
+                                struct job_wishes *ret)
+{
+	struct error err = ERROR_INIT;
+
+	if (job_wishes_parse(service->configuration, record->labels, ret, &err) < 0)
+		log_warning("job %s: %s", record->id, err.text);
+}
+
 static int attempt_hand_over(struct job_service *service, struct active_job *job,
                              void (*fn)(struct backend *, const struct attempt_start *),
                              struct error *err)
@@ -97,8 +109,7 @@ static int attempt_hand_over(struct job_service *service, struct active_job *job
 	    job_volumes_mounts(service->db, service->configuration, record.spec, &mounts, err) < 0)
 		return -1;
 	volume_token_give(service->db, service->configuration, secrets, mounts);
-	if (job_wishes_parse(service->configuration, record.labels, &wishes, err) < 0)
-		return -1;
+	attempt_read_wishes(service, &record, &wishes);
 	start.devices = job->place.devices;
 	start.grace_s = wishes.grace_s;
 	start.warning_s = wishes.warning_s;
@@ -272,9 +283,11 @@ static void attempt_conclude(struct job_service *service, struct active_job *job
                              int64_t ended_ms)
 {
 	struct attempt_verdict verdict;
+	struct job_wishes wishes;
 	struct job_change change;
 
-	attempt_judge(record, job->number, exit, &verdict);
+	attempt_read_wishes(service, record, &wishes);
+	attempt_judge(record, &wishes.retry, job->number, exit, &verdict);
 	change = (struct job_change){
 	        .stage = verdict.stage,
 	        .message = verdict.message,
@@ -286,6 +299,7 @@ static void attempt_conclude(struct job_service *service, struct active_job *job
 		          stage_name(change.stage));
 	if (verdict.is_retried) {
 		scheduler_release(service->scheduler, &job->place, clock_now_ms());
+		queue_set_pause(service, record, verdict.delay_s);
 		active_enqueue(service, job, job->number + 1);
 	} else {
 		active_end(service, job);

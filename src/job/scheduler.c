@@ -244,3 +244,25 @@ struct scheduler_usage scheduler_usage(const struct scheduler *scheduler)
 {
 	return scheduler->usage;
 }
+
+__attribute__((weak)) void scheduler_set_limits(struct scheduler *scheduler, enum scheduler_scope scope, const char *id,
+			  const struct scheduler_limits *limits)
+{
+}
+
+__attribute__((weak)) void scheduler_count(const struct scheduler *scheduler, enum scheduler_scope scope, const char *id,
+		     int64_t *ret_queued, int64_t *ret_running)
+{
+	*ret_queued = *ret_running = 0;
+}
+
+__attribute__((weak)) void scheduler_each(struct scheduler *scheduler, int64_t now_ms, size_t max,
+		    void (*fn)(void *arg, const struct scheduler_view *view), void *arg)
+{
+}
+
+__attribute__((weak)) bool scheduler_find(struct scheduler *scheduler, struct scheduler_entry *entry, int64_t now_ms,
+		    struct scheduler_view *ret)
+{
+	return false;
+}

@@ -121,6 +121,10 @@ struct scheduler_view {
 void scheduler_each(struct scheduler *scheduler, int64_t now_ms, size_t max,
 		    void (*fn)(void *arg, const struct scheduler_view *view), void *arg);
 
+/* The same of one entry; false: it is not queued. */
+bool scheduler_find(struct scheduler *scheduler, struct scheduler_entry *entry, int64_t now_ms,
+		    struct scheduler_view *ret);
+
 struct scheduler_usage {
 	int64_t queued, holding, cpu_millis, memory_bytes;
 	int64_t devices, devices_used; /* healthy ones; those that somebody has */

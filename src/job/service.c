@@ -278,22 +278,14 @@ void job_cancel(struct job_service *service, const char *id, const char *reason,
 	}
 }
 
-void job_relabel(struct job_service *service, const char *id, const json_t *labels)
-{
-	autojson json_t *data = json_pack("{s:O}", "labels", labels);
-	autofree char *text = json_to_text(data);
-	int64_t now_ms = clock_now_ms();
-
-	jobs_set_labels(service->db, id, labels, now_ms);
-	(void)events_insert(service->db, id, "labels", text, now_ms);
-	service_touch(service, id);
-}
-
 const char *job_status_message(struct job_service *service, const struct job_record *job,
                                char buffer[JOB_STATUS_MESSAGE_SIZE])
 {
 	struct active_job *active = active_find(service, job->id);
 
+	if (!stage_is_terminal(job->stage) &&
+	    queue_explain_hold(service, job->id, buffer, JOB_STATUS_MESSAGE_SIZE))
+		return buffer;
 	if (!active || stage_is_terminal(job->stage) || job->message)
 		return job->message;
 	if (active->place.is_queued && service->is_disk_full)

@@ -68,7 +68,10 @@ int job_duplicate(struct job_service *service, const struct job_record *source,
  * be NULL (a user asked) or a cancelReason. */
 void job_cancel(struct job_service *service, const char *id, const char *reason,
 		const char *message);
-void job_relabel(struct job_service *service, const char *id, const json_t *labels);
+/* Replaces all labels but reserved ones that are absent, with the effects of those that change
+ * (job/wishes.h). On failure nothing has changed. */
+int job_relabel(struct job_service *service, const struct job_record *job, const json_t *labels,
+		const struct account *caller, struct error *err);
 
 /* Call `fn` after each committed change of the job, until job_unwatch(). */
 struct job_watch;

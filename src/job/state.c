@@ -146,11 +146,17 @@ static void attempt_explain(const struct exit_record *record, char *ret, size_t 
 	}
 }
 
-/* By cause (hub-jobs-api 8.4): what may go better next time. A start that failed will fail again.
- */
-static bool attempt_may_repeat(enum attempt_outcome outcome)
+/* By cause (hub-jobs-api 8.4): what may go better next time. A start that failed will fail again,
+ * whatever the rule. */
+static bool attempt_may_repeat(const struct retry_rule *rule, const struct exit_record *record)
 {
-	switch (outcome) {
+	int code = record->exit_code;
+
+	if (rule->is_set)
+		return rule->outcomes & 1u << record->outcome ||
+		       (record->outcome == OUTCOME_EXITED && code > 0 && code < 256 &&
+		        rule->exit_codes[code / 8] & 1u << code % 8);
+	switch (record->outcome) {
 	case OUTCOME_EXITED:
 	case OUTCOME_SIGNALED:
 	case OUTCOME_OOM:
@@ -169,8 +175,35 @@ static bool attempt_never_started(const struct job_record *job, int number,
 	       number - job->failure_count <= UNCOUNTED_STARTS_MAX;
 }
 
-void attempt_judge(const struct job_record *job, int number, const struct exit_record *record,
-                   struct attempt_verdict *ret)
+static int64_t attempt_pause(const struct retry_rule *rule, int failures)
+{
+	int64_t delay_s = rule->delay_s;
+	int64_t max_s = rule->delay_max_s > delay_s ? rule->delay_max_s : delay_s;
+
+	while (failures-- > 0 && delay_s < max_s)
+		delay_s = delay_s > max_s / 2 ? max_s : delay_s * 2;
+	return delay_s;
+}
+
+/* Behind the cause: "; attempt 2 of 3 in 40 s". */
+static void attempt_announce(const struct job_record *job, struct attempt_verdict *verdict)
+{
+	size_t len = strlen(verdict->message), size = sizeof(verdict->message) - len;
+	char *end = verdict->message + len;
+	int next = job->failure_count + 2;
+
+	if (verdict->delay_s == 0)
+		snprintf(end, size, "; attempt %d of %d follows", next, job->attempts);
+	else if (verdict->delay_s < 120)
+		snprintf(end, size, "; attempt %d of %d in %lld s", next, job->attempts,
+		         (long long)verdict->delay_s);
+	else
+		snprintf(end, size, "; attempt %d of %d in %lld min", next, job->attempts,
+		         (long long)(verdict->delay_s + 30) / 60);
+}
+
+void attempt_judge(const struct job_record *job, const struct retry_rule *rule, int number,
+                   const struct exit_record *record, struct attempt_verdict *ret)
 {
 	*ret = (struct attempt_verdict){.stage = STAGE_ERROR, .is_failure = true};
 	if (record->outcome == OUTCOME_EXITED && record->exit_code == 0) {
@@ -186,12 +219,10 @@ void attempt_judge(const struct job_record *job, int number, const struct exit_r
 	if (record->outcome == OUTCOME_CANCELED) {
 		ret->stage = STAGE_CANCELED;
 		ret->is_failure = false;
-	} else if (attempt_may_repeat(record->outcome) && job->failure_count + 1 < job->attempts) {
-		size_t len = strlen(ret->message);
-
+	} else if (attempt_may_repeat(rule, record) && job->failure_count + 1 < job->attempts) {
 		ret->stage = job->stage;
 		ret->is_retried = true;
-		snprintf(ret->message + len, sizeof(ret->message) - len,
-		         "; attempt %d of %d follows", job->failure_count + 2, job->attempts);
+		ret->delay_s = attempt_pause(rule, job->failure_count);
+		attempt_announce(job, ret);
 	}
 }

@@ -12,6 +12,7 @@
 #define HEARTH_JOB_STATE_H
 
 #include "container/attempt_folder.h"
+#include "job/wishes.h"
 #include "store/jobs.h"
 
 #include <stdbool.h>
@@ -33,9 +34,11 @@ bool job_transition(struct database *db, struct job_record *job, const struct jo
 struct attempt_verdict {
 	enum job_stage stage; /* with is_retried: the job's stage as it is */
 	bool is_retried, is_failure;
+	int64_t delay_s; /* with is_retried: the pause before the next attempt */
 	char message[ERROR_TEXT_SIZE + 64]; /* "": none */
 };
-void attempt_judge(const struct job_record *job, int number, const struct exit_record *record,
-		   struct attempt_verdict *ret);
+/* `rule`: job_wishes.retry. The pause doubles with each attempt that has failed. */
+void attempt_judge(const struct job_record *job, const struct retry_rule *rule, int number,
+		   const struct exit_record *record, struct attempt_verdict *ret);
 
 #endif

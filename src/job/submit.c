@@ -7,18 +7,19 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "job/array.h"
 #include "job/billing.h"
 #include "job/dependency.h"
 #include "job/flavor_catalogue.h"
 #include "job/queue.h"
 #include "job/volumes.h"
+#include "job/wishes.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define SECRETS_MAX (8 * 1024 * 1024)
 #define KEY_LENGTH_MAX 255
-#define KEY_LABEL "hearth.idempotency-key"
 
 /* Without what we found out: a branch may have moved on between two tries of the same submission.
  */
@@ -49,29 +50,16 @@ static void submit_hash(const struct job_spec *spec, char ret[DIGEST_SIZE])
 	digest_of(text, strlen(text), ret);
 }
 
-static int submit_check_queue(const struct job_service *service, const char *namespace_id,
-                              const char *namespace_name, struct error *err)
-{
-	int64_t max = service->configuration->max_queued;
-	int64_t queued = active_count_queued(service, namespace_id);
-
-	if (max <= 0 || queued < max)
-		return 0;
-	return fail(
-	        err, E_BUSY,
-	        "%s has %lld waiting jobs, and %lld is the most that this server keeps for one "
-	        "namespace (setting jobs.max_queued); submit again when some of them have started",
-	        namespace_name, (long long)queued, (long long)max);
-}
-
 static void submit_enter(struct job_service *service, const struct job_record *record,
-                         const struct flavor *flavor, enum scheduler_hold hold)
+                         const struct flavor *flavor, bool waits_after, bool is_array)
 {
 	struct scheduler_entry place = active_place(service, record, flavor);
+	struct active_job *active = active_new(service, &place);
 
-	if (hold != HOLD_NONE)
-		place.hold = hold;
-	active_enqueue(service, active_new(service, &place), 1);
+	active->waits_after = waits_after;
+	active->waits_array = is_array;
+	active_update_hold(service, active);
+	active_enqueue(service, active, 1);
 	service->submitted_total++;
 	service_touch(service, record->id);
 	service_schedule(service);
@@ -106,6 +94,65 @@ static void submit_fill(const struct job_submission *submission, struct job_reco
 	submit_set_owner(ret, submission->owner, submission->creator);
 }
 
+/* A new job whose record is complete but for what its labels and the queue say. */
+struct submit_entry {
+	struct job_record *record;
+	const struct account *owner, *creator;
+	const struct flavor *flavor;
+	const struct buffer *sealed;
+	const char *key, *hash; /* NULL: no idempotency key */
+};
+
+static int submit_check(struct job_service *service, const struct submit_entry *entry,
+                        struct job_wishes *wishes, struct error *err)
+{
+	const json_t *spec = entry->record->spec;
+	const struct queue_request request = {
+	        .owner = entry->owner,
+	        .creator = entry->creator,
+	        .flavor = entry->flavor,
+	        .wishes = wishes,
+	        .resource_group_id = json_get_text(spec, "resourceGroupId", NULL),
+	};
+
+	if (job_volumes_check_for(service->db, service->configuration, spec, entry->creator->id,
+	                          err) < 0 ||
+	    queue_admit(service, &request, entry->record->group_id, err) < 0 ||
+	    dependency_check(service, NULL, entry->creator, wishes, err) < 0 ||
+	    billing_check(service->billing, entry->owner, entry->flavor, err) < 0)
+		return -1;
+	return service_check_disk(service, err);
+}
+
+static int submit_insert(struct job_service *service, const struct submit_entry *entry,
+                         struct error *err)
+{
+	struct job_record *record = entry->record;
+	struct job_wishes wishes;
+	struct array_plan plan;
+	char existing[ID_SIZE];
+	bool is_array;
+
+	if (job_wishes_parse(service->configuration, record->labels, &wishes, err) < 0 ||
+	    array_plan_make(service, entry->creator, &wishes, &is_array, &plan, err) < 0 ||
+	    submit_check(service, entry, &wishes, err) < 0)
+		return -1;
+	record->priority = wishes.priority;
+	record->hold = wishes.is_held ? HOLD_OWNER : HOLD_NONE;
+	if (wishes.attempts)
+		record->attempts = wishes.attempts;
+	if (wishes.timeout_s)
+		record->timeout_s = wishes.timeout_s;
+	if (jobs_insert(service->db, record, entry->sealed->data, entry->sealed->len, entry->key,
+	                entry->hash, existing, err) < 0)
+		return -1;
+	submit_enter(service, record, entry->flavor,
+	             dependency_insert(service, record->id, &wishes), is_array);
+	if (is_array)
+		array_submit(service, record->id, &plan);
+	return 0;
+}
+
 static int submit_get_key(const struct job_submission *submission, const char **ret,
                           struct error *err)
 {
@@ -126,66 +173,45 @@ int job_submit(struct job_service *service, const struct job_submission *submiss
 	autobuffer struct buffer sealed = BUFFER_INIT(SECRETS_MAX);
 	struct job_record record autojob = {0};
 	char hash[DIGEST_SIZE] = "", existing[ID_SIZE] = "";
-	const struct flavor *flavor = NULL;
-	struct job_wishes wishes;
-	const char *key = NULL;
+	struct submit_entry entry = {
+	        .record = &record,
+	        .owner = submission->owner,
+	        .creator = submission->creator,
+	        .sealed = &sealed,
+	        .hash = hash,
+	};
 
 	if (flavor_choose(service->configuration, submission->spec->flavor,
-	                  submission->creator->name, submission->owner->name, &flavor, err) < 0 ||
-	    job_wishes_parse(service->configuration, submission->spec->labels, &wishes, err) < 0)
+	                  submission->creator->name, submission->owner->name, &entry.flavor,
+	                  err) < 0 ||
+	    submit_get_key(submission, &entry.key, err) < 0)
 		return -1;
-	if (submit_get_key(submission, &key, err) < 0)
-		return -1;
-	if (key)
+	if (entry.key)
 		submit_hash(submission->spec, hash);
 	/* A repeated submission is answered even when the queue is full by now. */
-	if (key &&
-	    jobs_find_by_key(service->db, submission->owner->id, key, hash, existing, err) < 0)
+	if (entry.key && jobs_find_by_key(service->db, submission->owner->id, entry.key, hash,
+	                                  existing, err) < 0)
 		return -1;
 	if (*existing) {
 		memcpy(ret_id, existing, ID_SIZE);
 		*ret_existing = true;
 		return 0;
 	}
-	if (job_volumes_check_for(service->db, service->configuration, submission->spec->body,
-	                          submission->creator->id, err) < 0 ||
-	    submit_check_queue(service, submission->owner->id, submission->owner->name, err) < 0 ||
-	    queue_admit(service, submission->owner, submission->creator, &wishes,
-	                json_get_text(submission->spec->body, "resourceGroupId", NULL), err) < 0 ||
-	    dependency_check(service, NULL, submission->creator, &wishes, err) < 0 ||
-	    billing_check(service->billing, submission->owner, flavor, err) < 0 ||
-	    service_check_disk(service, err) < 0)
-		return -1;
 	submit_fill(submission, &record);
-	record.priority = wishes.priority;
-	record.hold = wishes.is_held ? HOLD_OWNER : HOLD_NONE;
 	if (json_object_size(submission->spec->secrets) > 0)
 		seal_object(service->key, submission->spec->secrets, &sealed);
-	if (jobs_insert(service->db, &record, sealed.data, sealed.len, key, hash, existing, err) <
-	    0)
+	if (submit_insert(service, &entry, err) < 0)
 		return -1;
-	submit_enter(service, &record, flavor,
-	             dependency_insert(service, record.id, &wishes) ? HOLD_AFTER : HOLD_NONE);
 	memcpy(ret_id, record.id, ID_SIZE);
 	*ret_existing = false;
 	return 0;
-}
-
-/* The key stays with the job that it made. */
-static json_t *submit_copy_labels(const json_t *labels)
-{
-	json_t *copy = json_copy((json_t *)(uintptr_t)labels);
-
-	json_object_del(copy, KEY_LABEL);
-	return copy;
 }
 
 int job_duplicate(struct job_service *service, const struct job_record *source,
                   const struct account *creator, char ret_id[ID_SIZE], struct error *err)
 {
 	autobuffer struct buffer sealed = BUFFER_INIT(SECRETS_MAX);
-	char existing[ID_SIZE];
-	const struct flavor *flavor = configuration_flavor(service->configuration, source->flavor);
+	struct account owner;
 	struct job_record record autojob = {
 	        .created_ms = clock_now_ms(),
 	        .stage = STAGE_SCHEDULING,
@@ -193,29 +219,25 @@ int job_duplicate(struct job_service *service, const struct job_record *source,
 	        .timeout_s = source->timeout_s,
 	        .flavor = xstrdup(source->flavor),
 	        .spec = json_incref(source->spec),
-	        .labels = submit_copy_labels(source->labels),
+	        .labels = job_wishes_copy(source->labels),
 	        .initiator = json_pack("{s:s, s:s}", "type", "duplicated-job", "id", source->id),
 	};
+	struct submit_entry entry = {
+	        .record = &record, .owner = &owner, .creator = creator, .sealed = &sealed};
 
-	if (!flavor)
+	if (!configuration_flavor(service->configuration, source->flavor))
 		return fail(err, E_CONFLICT, "the flavor \"%s\" of job %s is not there any more",
 		            source->flavor, source->id);
-	if (job_volumes_check_for(service->db, service->configuration, source->spec, creator->id,
-	                          err) < 0 ||
-	    submit_check_queue(service, source->namespace_id, source->namespace_name, err) < 0 ||
-	    service_check_disk(service, err) < 0)
+	if (!accounts_find_by_id(service->db, source->namespace_id, &owner))
+		return fail(err, E_NOT_FOUND, "the namespace %s is gone", source->namespace_name);
+	if (flavor_choose(service->configuration, source->flavor, creator->name, owner.name,
+	                  &entry.flavor, err) < 0)
 		return -1;
 	id_new(record.id);
-	memcpy(record.namespace_id, source->namespace_id, ID_SIZE);
-	memcpy(record.namespace_name, source->namespace_name, sizeof(record.namespace_name));
-	record.namespace_type = source->namespace_type;
-	memcpy(record.created_by_id, creator->id, ID_SIZE);
-	memcpy(record.created_by_name, creator->name, sizeof(record.created_by_name));
+	submit_set_owner(&record, &owner, creator);
 	jobs_get_secrets(service->db, source->id, &sealed);
-	if (jobs_insert(service->db, &record, sealed.data, sealed.len, NULL, NULL, existing, err) <
-	    0)
+	if (submit_insert(service, &entry, err) < 0)
 		return -1;
-	submit_enter(service, &record, flavor, HOLD_NONE);
 	memcpy(ret_id, record.id, ID_SIZE);
 	return 0;
 }

@@ -263,7 +263,8 @@ static void wishes_set_defaults(const struct configuration *configuration, struc
 	        .warning_signal = configuration->warning_signal
 	                                  ? wish_signal_by_name(configuration->warning_signal)
 	                                  : 0,
-	        .retry.delay_s = -1,
+	        .retry.delay_s = configuration->retry_delay_s,
+	        .retry.delay_max_s = configuration->retry_delay_max_s,
 	};
 	if (!ret->warning_signal)
 		ret->warning_signal = SIGUSR1;
@@ -307,6 +308,17 @@ int job_wishes_check_user(const json_t *old, const json_t *fresh, struct error *
 			            rows[i].label);
 	}
 	return 0;
+}
+
+json_t *job_wishes_copy(const json_t *labels)
+{
+	json_t *copy = json_copy((json_t *)(uintptr_t)labels);
+
+	json_object_del(copy, PREFIX "idempotency-key");
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (rows[i].is_ours)
+			json_object_del(copy, rows[i].label);
+	return copy;
 }
 
 json_t *job_wishes_merge(const json_t *old, const json_t *fresh)

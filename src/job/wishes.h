@@ -43,7 +43,8 @@ struct retry_rule {
 	bool is_set;		     /* else what attempt_judge() does without a rule */
 	unsigned outcomes;	     /* 1 << enum attempt_outcome; without an exit code's rule */
 	uint8_t exit_codes[256 / 8]; /* bit set of codes that are repeated */
-	int64_t delay_s;	     /* -1: of the settings */
+	int64_t delay_s;	     /* before the second attempt; then it doubles … */
+	int64_t delay_max_s;	     /* … up to this */
 };
 
 struct job_wishes {
@@ -69,6 +70,8 @@ int job_wishes_parse(const struct configuration *configuration, const json_t *la
 		     struct job_wishes *ret, struct error *err);
 /* E_INVALID when `fresh` has a label of the server's own which `old` (NULL: none) has not, or has otherwise. */
 int job_wishes_check_user(const json_t *old, const json_t *fresh, struct error *err);
+/* For another job like this one: without the idempotency key and what the server wrote. New. */
+json_t *job_wishes_copy(const json_t *labels);
 /* Labels after a replacement: `fresh`, and of `old` the reserved ones that `fresh` does not have. */
 json_t *job_wishes_merge(const json_t *old, const json_t *fresh);
 

@@ -208,6 +208,11 @@ void jobs_set_timeout(struct database *db, const char *id, int64_t timeout_s, in
 	                timeout_s, now_ms, id);
 }
 
+void jobs_set_attempts(struct database *db, const char *id, int attempts)
+{
+	statement_write(db, "UPDATE jobs SET attempts = ? WHERE id = ?", "dt", attempts, id);
+}
+
 void jobs_set_order(struct database *db, const char *id, int priority, int hold, int64_t rank,
                     int64_t not_before_ms)
 {

@@ -116,6 +116,7 @@ void jobs_set_stage(struct database *db, const char *id, enum job_stage stage, c
 		    int failure_count, int64_t now_ms);
 void jobs_set_message(struct database *db, const char *id, const char *message, int64_t now_ms);
 void jobs_set_labels(struct database *db, const char *id, const json_t *labels, int64_t now_ms);
+void jobs_set_attempts(struct database *db, const char *id, int attempts);
 void jobs_set_timeout(struct database *db, const char *id, int64_t timeout_s, int64_t now_ms);
 void jobs_set_order(struct database *db, const char *id, int priority, int hold, int64_t rank,
 		    int64_t not_before_ms);

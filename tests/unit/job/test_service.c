@@ -292,7 +292,11 @@ static void watchers_are_told_after_the_commit(void **state)
 	assert_string_equal(w.seen, "RUNNING 0 -");
 	autojson json_t *labels = json_pack("{s:s}", "a", "b");
 
-	job_relabel(f->service, id, labels);
+	struct job_record record autojob = {0};
+	struct error err = ERROR_INIT;
+
+	assert_true(jobs_find(f->store->db, id, &record));
+	assert_int_equal(job_relabel(f->service, &record, labels, &f->store->alice, &err), 0);
 	end(f, id, 1, OUTCOME_EXITED, 0);
 	turn(f);
 	assert_string_equal(w.seen, "COMPLETED 0 - settled");

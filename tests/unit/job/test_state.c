@@ -4,6 +4,8 @@
 
 #include "job/state.h"
 
+static const struct retry_rule at_once = {0};
+
 static void stages_follow_each_other(void **state)
 {
 	/* rows: from, columns: to, in the order of enum job_stage */
@@ -39,7 +41,7 @@ static void words_tell_the_causes_apart(void **state)
 	        {{.outcome = OUTCOME_OOM, .memory_limit_bytes = 512 << 20},
 	         "Out of memory: used 512 MiB of 512 MiB"},
 	        {{.outcome = OUTCOME_OOM}, "Out of memory"},
-		        {{.outcome = OUTCOME_TIMEOUT}, "Job timeout"},
+	        {{.outcome = OUTCOME_TIMEOUT}, "Job timeout"},
 	        {{.outcome = OUTCOME_TIMEOUT, .message = "Job timeout: reached its limit of 30m"},
 	         "Job timeout: reached its limit of 30m"},
 	        {{.outcome = OUTCOME_STORAGE, .message = "used 1 GiB of storage"},
@@ -56,7 +58,7 @@ static void words_tell_the_causes_apart(void **state)
 		struct job_record job = {.stage = STAGE_RUNNING, .attempts = 1};
 		struct attempt_verdict verdict;
 
-		attempt_judge(&job, 1, &rows[i].record, &verdict);
+		attempt_judge(&job, &at_once, 1, &rows[i].record, &verdict);
 		assert_string_equal(verdict.message, rows[i].message);
 		assert_int_equal(verdict.stage, i == 0 ? STAGE_COMPLETED : STAGE_ERROR);
 		assert_int_equal(verdict.is_failure, i != 0);
@@ -78,7 +80,7 @@ static void attempts_are_repeated_by_cause(void **state)
 		struct attempt_verdict verdict;
 
 		for (job.failure_count = 0; job.failure_count < 3; job.failure_count++) {
-			attempt_judge(&job, job.failure_count + 1, &record, &verdict);
+			attempt_judge(&job, &at_once, job.failure_count + 1, &record, &verdict);
 			assert_int_equal(verdict.is_retried,
 			                 repeated[outcome] && job.failure_count < 2);
 			if (verdict.is_retried)
@@ -94,11 +96,11 @@ static void starts_that_never_were_do_not_count(void **state)
 	struct attempt_verdict verdict;
 
 	for (int number = 1; number <= 3; number++) {
-		attempt_judge(&job, number, &record, &verdict);
+		attempt_judge(&job, &at_once, number, &record, &verdict);
 		assert_true(verdict.is_retried && !verdict.is_failure);
 		assert_string_equal(verdict.message, "");
 	}
-	attempt_judge(&job, 4, &record, &verdict);
+	attempt_judge(&job, &at_once, 4, &record, &verdict);
 	assert_false(verdict.is_retried);
 	assert_int_equal(verdict.stage, STAGE_ERROR);
 }

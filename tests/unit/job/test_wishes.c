@@ -59,7 +59,8 @@ static void nothing_asked_is_as_the_settings_say(void **state)
 	assert_int_equal(wishes.grace_s, 17);
 	assert_int_equal(wishes.warning_s, 60);
 	assert_int_equal(wishes.warning_signal, SIGUSR1);
-	assert_int_equal(wishes.retry.delay_s, -1);
+	assert_int_equal(wishes.retry.delay_s, 1);
+	assert_int_equal(wishes.retry.delay_max_s, 300);
 	parse_ok("{\"hearth.priority\":\"\",\"hearth.after\":\"\",\"hearth.grace\":\"\"}", &wishes);
 	assert_int_equal(wishes.grace_s, 17);
 }
