@@ -9,10 +9,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#define PRICE_MAX_USD 1000000
 
 bool setting_is_named(const struct setting *setting)
 {
@@ -85,17 +86,6 @@ static int parse_boolean(const char *text, const char *what, bool *ret, struct e
 	return fail(err, E_INVALID, "%s: \"%.60s\" is neither yes nor no", what, text);
 }
 
-static int parse_price(const char *text, const char *what, int64_t *ret, struct error *err)
-{
-	char *end;
-	double usd = strtod(text, &end);
-	if (end == text || *end || !isfinite(usd) || usd < 0 || usd > 1e9)
-		return fail(err, E_INVALID, "%s: \"%.60s\" is not a price in USD, such as 0.40",
-		            what, text);
-	*ret = (int64_t)(usd * 1e6 + 0.5);
-	return 0;
-}
-
 static int parse_integer(const char *text, const char *what, int64_t *ret, struct error *err)
 {
 	char *end;
@@ -123,7 +113,7 @@ static int parse_number(const struct setting *setting, const char *text, int64_t
 	else if (setting->type == SETTING_MILLIS)
 		rc = quantity_parse_millis(text, setting->key, &value, err);
 	else
-		rc = parse_price(text, setting->key, &value, err);
+		rc = quantity_parse_usd(text, setting->key, PRICE_MAX_USD, &value, err);
 	if (rc < 0)
 		return -1;
 	if (value < setting->min)

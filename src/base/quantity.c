@@ -117,6 +117,58 @@ int quantity_parse_millis(const char *text, const char *what, int64_t *ret, stru
 	return 0;
 }
 
+#define MICRO 1000000
+#define MICRO_DIGITS 6
+#define DIGITS "0123456789"
+
+/* Digit by digit, so that what is charged is what was written. */
+int quantity_parse_usd(const char *text, const char *what, int64_t max_usd, int64_t *ret,
+                       struct error *err)
+{
+	const char *p = text + strspn(text, " ");
+	int64_t value = 0, max = max_usd * MICRO;
+	size_t places = 0;
+	if (*p == '-')
+		return fail(err, E_INVALID, "%s: \"%.60s\" is negative; write for example 0.40",
+		            what, text);
+	if (*p == '$')
+		p++;
+	size_t whole = strspn(p, DIGITS);
+	if (p[whole] == '.')
+		places = strspn(p + whole + 1, DIGITS);
+	const char *end = p + whole + (places ? places + 1 : 0);
+	if (whole == 0 || end[strspn(end, " ")])
+		return fail(err, E_INVALID,
+		            "%s: \"%.60s\" is not an amount in USD; write for example 0.40", what,
+		            text);
+	for (size_t i = 0; i < whole && value <= max; i++)
+		value = value * 10 + (p[i] - '0') * MICRO;
+	for (size_t i = 0, unit = MICRO / 10; i < places; i++, unit /= 10) {
+		int digit = p[whole + 1 + i] - '0';
+		if (i >= MICRO_DIGITS && digit != 0)
+			return fail(err, E_INVALID,
+			            "%s: \"%.60s\" is finer than 0.000001 USD, the smallest unit",
+			            what, text);
+		value += digit * (int64_t)unit;
+	}
+	if (value > max)
+		return fail(err, E_INVALID, "%s: \"%.60s\" is too much; at most %lld USD", what,
+		            text, (long long)max_usd);
+	*ret = value;
+	return 0;
+}
+
+char *quantity_format_usd(int64_t micro_usd, char text[QUANTITY_TEXT_SIZE])
+{
+	uint64_t amount = micro_usd < 0 ? -(uint64_t)micro_usd : (uint64_t)micro_usd;
+	int len = snprintf(text, QUANTITY_TEXT_SIZE, "%s$%llu.%06llu", micro_usd < 0 ? "-" : "",
+	                   (unsigned long long)(amount / MICRO),
+	                   (unsigned long long)(amount % MICRO));
+	for (int i = 0; i < 4 && text[len - 1] == '0'; i++)
+		text[--len] = '\0';
+	return text;
+}
+
 char *quantity_format_bytes(int64_t bytes, char text[QUANTITY_TEXT_SIZE])
 {
 	static const char *const names[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -17,6 +17,10 @@ int quantity_parse_bytes(const char *text, const char *what, int64_t *ret, struc
 /* "1.5", "2", "0.1": thousandths (1500, 2000, 100). E_INVALID. */
 int quantity_parse_millis(const char *text, const char *what, int64_t *ret, struct error *err);
 
+/* "0.40", "12", "$0.0167": micro-USD, at most `max_usd`. Exact: never rounded. E_INVALID for what is negative,
+ * finer than a micro-USD, or too much. */
+int quantity_parse_usd(const char *text, const char *what, int64_t max_usd, int64_t *ret, struct error *err);
+
 char *quantity_format_bytes(int64_t bytes, char text[QUANTITY_TEXT_SIZE]);     /* "512 MiB" */
 char *quantity_format_duration(int64_t seconds, char text[QUANTITY_TEXT_SIZE]); /* "1m 32s", "2h" */
 /* "$0.0167", "$12.50", "-$0.000001": exact, with two decimals at least. */

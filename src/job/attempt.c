@@ -39,6 +39,7 @@ void attempt_create(struct job_service *service, struct active_job *job)
 	        .slot = job->place.slot,
 	        .created_ms = clock_now_ms(),
 	        .devices = job->place.devices,
+	        .price_hour_micro_usd = job->place.flavor->price_micro_usd_hour,
 	};
 
 	memcpy(attempt.job_id, job->entry.id, ID_SIZE);
@@ -47,6 +48,7 @@ void attempt_create(struct job_service *service, struct active_job *job)
 	                    json_pack("{s:i, s:s}", "number", job->number, "phase", "created"));
 	active_leave_queue(service, job);
 	job->attempt_created_ms = attempt.created_ms;
+	job->started_monotonic_us = 0;
 	job->is_live = true;
 	job->is_chosen = true;
 	noted_add(&service->chosen, job);
@@ -203,7 +205,8 @@ static void attempt_set_running(struct job_service *service, struct active_job *
 	job->attempt_started_ms = started_ms;
 	job->started_monotonic_us = clock_monotonic_us() - running_us;
 	active_set_progress(job, NULL);
-	attempts_set_started(service->db, job->entry.id, job->number, started_ms);
+	attempts_set_started(service->db, job->entry.id, job->number, started_ms,
+	                     job->started_monotonic_us);
 	attempt_write_event(service, job->entry.id,
 	                    json_pack("{s:i, s:s}", "number", job->number, "phase", "running"));
 	if (job->is_canceled)
@@ -224,10 +227,16 @@ static void attempt_on_running(void *arg, const char *id, int number, int64_t st
 	if (!job)
 		return;
 	active_set_heard(service, job, true);
-	if (job->attempt_started_ms || !jobs_find(service->db, id, &record))
+	if (job->started_monotonic_us || !jobs_find(service->db, id, &record))
 		return;
-	attempt_set_running(service, job, &record, started_ms > 0 ? started_ms : clock_now_ms(),
-	                    running_us);
+	if (!job->attempt_started_ms) {
+		attempt_set_running(service, job, &record,
+		                    started_ms > 0 ? started_ms : clock_now_ms(), running_us);
+	} else if (running_us > 0) {
+		job->started_monotonic_us = clock_monotonic_us() - running_us;
+		billing_attempt_running(service->billing, &record, number, job->place.flavor,
+		                        job->attempt_started_ms, running_us);
+	}
 }
 
 static void attempt_on_warned(void *arg, const char *id, int number, int signal, int64_t left_s)
@@ -241,8 +250,15 @@ static void attempt_on_warned(void *arg, const char *id, int number, int signal,
 		                              (json_int_t)left_s));
 }
 
-/* Durations are those of the monotonic clock where there is one; the wall clock may have stepped.
- */
+int64_t attempt_running_us(const struct active_job *job)
+{
+	if (!job->attempt_started_ms || !job->started_monotonic_us)
+		return -1;
+	return clock_monotonic_us() - job->started_monotonic_us;
+}
+
+/* Durations are those of the monotonic clock where there is one; the wall clock may have stepped. A
+ * lost attempt has run until it was last known to live, and never longer than since its start. */
 static int64_t attempt_ended_ms(const struct active_job *job, const struct exit_record *record)
 {
 	int64_t start_ms =
@@ -251,6 +267,8 @@ static int64_t attempt_ended_ms(const struct active_job *job, const struct exit_
 
 	if (job->attempt_started_ms && record->running_us > 0)
 		end_ms = job->attempt_started_ms + record->running_us / 1000;
+	else if (attempt_running_us(job) >= 0 && end_ms > start_ms + attempt_running_us(job) / 1000)
+		end_ms = start_ms + attempt_running_us(job) / 1000;
 	return end_ms > start_ms ? end_ms : start_ms;
 }
 
@@ -326,6 +344,13 @@ static int64_t attempt_find_start(const struct exit_record *exit)
 	}
 }
 
+static int64_t attempt_find_running_us(const struct exit_record *exit)
+{
+	if (exit->running_us > 0)
+		return exit->running_us;
+	return exit->ended_ms > exit->started_ms ? (exit->ended_ms - exit->started_ms) * 1000 : 0;
+}
+
 static void attempt_on_ended(void *arg, const char *id, int number, const struct exit_record *told)
 {
 	struct job_service *service = arg;
@@ -340,13 +365,14 @@ static void attempt_on_ended(void *arg, const char *id, int number, const struct
 		BUG("job %s has an attempt, but no row", id);
 	exit.started_ms = attempt_find_start(&exit);
 	if (exit.started_ms > 0 && !job->attempt_started_ms)
-		attempt_set_running(service, job, &record, exit.started_ms, exit.running_us);
+		attempt_set_running(service, job, &record, exit.started_ms,
+		                    attempt_find_running_us(&exit));
 	exit.started_ms = job->attempt_started_ms;
 	ended_ms = attempt_ended_ms(job, &exit);
 	attempt_write_end(service, job, &exit, ended_ms);
 	if (job->attempt_started_ms) {
-		billing_attempt_ended(service->billing, &record, number, ended_ms,
-		                      exit.running_us > 0 ? exit.running_us : -1);
+		billing_attempt_ended(service->billing, &record, number,
+		                      (ended_ms - job->attempt_started_ms) * 1000);
 		run_history_add(service->history, &record, ended_ms - job->attempt_started_ms);
 	}
 	job_volumes_set_mounted(service, id, record.spec, false);

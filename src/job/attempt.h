@@ -11,6 +11,8 @@ void attempt_create(struct job_service *service, struct active_job *job);
 void attempt_start(struct job_service *service, struct active_job *job);
 /* Have the backend take over an attempt that is live in the database. */
 void attempt_adopt(struct job_service *service, struct active_job *job);
+/* How long it has run by the monotonic clock; -1: it does not run, or its monitor has not told yet. */
+int64_t attempt_running_us(const struct active_job *job);
 /* What the backend calls. */
 struct backend_events attempt_events(struct job_service *service);
 

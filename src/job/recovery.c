@@ -61,6 +61,7 @@ static void recovery_adopt(struct job_service *service, const struct attempt_rec
 	job->number = attempt->number;
 	job->attempt_created_ms = attempt->created_ms;
 	job->attempt_started_ms = attempt->started_ms;
+	job->started_monotonic_us = attempt->started_us;
 	job->is_live = true;
 	job->is_canceled = stage_is_terminal(record.stage);
 	scheduler_hold(service->scheduler, &job->place, attempt->slot, attempt->devices,
@@ -144,6 +145,7 @@ void recovery_run(struct job_service *service)
 	struct recovery recovery = {.service = service};
 	int64_t begin_ms = clock_monotonic_ms();
 
+	attempts_note_boot(service->db);
 	attempts_each_live(service->db, recovery_note_live, &recovery);
 	jobs_each_waiting(service->db, recovery_enqueue, &recovery);
 	dependency_recover(service);

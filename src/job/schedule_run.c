@@ -137,8 +137,8 @@ void schedule_note_failure(struct schedule *schedule, int64_t now_ms, const stru
 		schedule_suspend_because(schedule, now_ms, reason);
 		return;
 	}
-	/* A full queue or disk passes; it says nothing about the schedule. */
-	if (err->code == E_BUSY || err->code == E_UNAVAILABLE ||
+	/* A full queue or disk and an empty purse pass; they say nothing about the schedule. */
+	if (err->code == E_BUSY || err->code == E_UNAVAILABLE || err->code == E_PAYMENT ||
 	    ++schedule->failures < FAILURES_MAX)
 		return;
 	snprintf(reason, sizeof(reason), "Suspended by the server: %d starts in a row failed: %s",

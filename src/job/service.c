@@ -109,6 +109,7 @@ void job_service_free(struct job_service *service)
 	run_history_free(service->history);
 	loop_timer_free(service->wake_timer);
 	id_list_clear(&service->canceled);
+	id_list_clear(&service->extended);
 	id_list_clear(&service->touched);
 	free(service);
 }
@@ -163,25 +164,41 @@ static void service_stop_canceled(struct job_service *service, const struct id_l
 	}
 }
 
+/* The row counts: several changes in one turn are told once each, all with the last one. */
+static void service_tell_extended(struct job_service *service, const struct id_list *extended)
+{
+	for (size_t i = 0; i < extended->count; i++) {
+		const struct active_job *job = active_find(service, extended->ids[i]);
+		struct job_record record autojob = {0};
+
+		if (job && job->is_live && jobs_find(service->db, extended->ids[i], &record))
+			service->backend->ops->extend(service->backend, record.id, job->number,
+			                              record.timeout_s);
+	}
+}
+
 /* Jobs that are over leave before their watchers are told, so that those find the job settled. */
 static void service_committed(void *arg)
 {
 	struct job_service *service = arg;
 	struct id_list canceled = service->canceled, touched = service->touched;
+	struct id_list extended = service->extended;
 	struct active_job *job;
 
 	service->is_commit_awaited = false;
-	service->canceled = service->touched = (struct id_list){0};
+	service->canceled = service->touched = service->extended = (struct id_list){0};
 	while ((job = noted_take(&service->over))) {
 		id_table_remove(&service->active, &job->entry);
 		service_free_active(&job->entry);
 	}
 	service_stop_canceled(service, &canceled);
+	service_tell_extended(service, &extended);
 	while ((job = noted_take(&service->chosen)))
 		attempt_start(service, job);
 	for (size_t i = 0; i < touched.count; i++)
 		watch_tell(service, touched.ids[i]);
 	id_list_clear(&canceled);
+	id_list_clear(&extended);
 	id_list_clear(&touched);
 }
 
@@ -253,6 +270,7 @@ void job_cancel(struct job_service *service, const char *id, const char *reason,
 {
 	struct active_job *active = active_find(service, id);
 	struct job_record job autojob = {0};
+	int64_t running_us;
 	struct job_change change = {
 	        .stage = STAGE_CANCELED,
 	        .message = message,
@@ -263,13 +281,16 @@ void job_cancel(struct job_service *service, const char *id, const char *reason,
 	if (!jobs_find(service->db, id, &job))
 		return;
 	change.failure_count = job.failure_count;
+	running_us = active && active->is_live ? attempt_running_us(active) : -1;
+	/* On the time line of the attempt, which steps of the wall clock do not move. */
+	if (running_us >= 0)
+		change.at_ms = active->attempt_started_ms + running_us / 1000;
 	if (!service_transition(service, &job, &change) || !active)
 		return;
 	if (active->is_live) {
 		active->is_canceled = true;
 		if (active->attempt_started_ms)
-			billing_attempt_ended(service->billing, &job, active->number, change.at_ms,
-			                      clock_monotonic_us() - active->started_monotonic_us);
+			billing_attempt_ended(service->billing, &job, active->number, running_us);
 		if (!active->is_chosen)
 			id_list_add(&service->canceled, id);
 	} else {

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "job/billing.h"
 #include "job/volumes.h"
 #include "server/first_start.h"
 #include "server/notify.h"
@@ -32,6 +33,7 @@ struct serve {
 	struct job_service *jobs;
 	struct http_client *client;
 	struct webhook_service *webhooks;
+	struct billing *billing;
 	struct file_worker *files;
 	struct bucket_service *buckets;
 	struct xet_service *xet;
@@ -156,6 +158,8 @@ static void wire_services(struct serve *s)
 	        .public_url = c->public_url ? c->public_url : s->sockets->endpoint,
 	});
 	job_service_set_webhooks(s->jobs, s->webhooks);
+	s->billing = billing_new(s->loop, s->db, c);
+	job_service_set_billing(s->jobs, s->billing);
 	s->schedules = schedule_service_new(&(struct schedule_service_options){
 	        .loop = s->loop,
 	        .db = s->db,
@@ -172,6 +176,7 @@ static void wire_services(struct serve *s)
 	        .images = s->images,
 	        .client = s->client,
 	        .webhooks = s->webhooks,
+	        .billing = s->billing,
 	        .schedules = s->schedules,
 	        .version = HEARTH_VERSION,
 	        .started_ms = clock_now_ms(),
@@ -238,6 +243,7 @@ static void start_jobs(struct serve *s)
 {
 	struct backend_events events = job_service_backend_events(s->jobs);
 
+	billing_start(s->billing, s->jobs, s->webhooks);
 	job_service_start(s->jobs, backend_local_new(s->loop, s->configuration, s->images,
 	                                             s->attempts_fd, s->link_fd, &events));
 	webhook_service_start(s->webhooks, s->jobs);

@@ -2,9 +2,17 @@
 /* Attempts: one row per try to run a job. A row without an end is what recovery looks at. */
 #include "store/job_row.h"
 
+#include "base/file.h"
+#include "base/log.h"
+#include "store/buckets.h"
+
+#include <fcntl.h>
+#include <string.h>
+
 #define ATTEMPT_SELECT                                                                             \
 	"SELECT j.id, a.number, a.slot, a.created_ms, a.started_ms, a.ended_ms, a.exit_code,"      \
-	" a.signal, a.outcome, a.devices FROM attempts a JOIN jobs j ON j.seq = a.job "
+	" a.signal, a.outcome, a.devices, a.price_hour, a.started_us FROM attempts a JOIN jobs j " \
+	"ON j.seq = a.job "
 
 static void attempt_read(sqlite3_stmt *stmt, struct attempt_record *ret)
 {
@@ -16,6 +24,8 @@ static void attempt_read(sqlite3_stmt *stmt, struct attempt_record *ret)
 	        .ended_ms = sqlite3_column_int64(stmt, 5),
 	        .exit_code = sqlite3_column_int(stmt, 6),
 	        .signal = sqlite3_column_int(stmt, 7),
+	        .price_hour_micro_usd = sqlite3_column_int64(stmt, 10),
+	        .started_us = sqlite3_column_int64(stmt, 11),
 	};
 	statement_column_id(stmt, 0, ret->job_id);
 	statement_column_array(stmt, 8, ret->outcome, sizeof(ret->outcome));
@@ -23,17 +33,44 @@ static void attempt_read(sqlite3_stmt *stmt, struct attempt_record *ret)
 
 void attempts_insert(struct database *db, const struct attempt_record *attempt)
 {
-	statement_write(db,
-	                "INSERT INTO attempts (job, number, slot, created_ms, devices)"
-	                " VALUES ((SELECT seq FROM jobs WHERE id = ?), ?, ?, ?, coalesce(?, ''))",
-	                "tddit", attempt->job_id, attempt->number, attempt->slot,
-	                attempt->created_ms, attempt->devices);
+	statement_write(
+	        db,
+	        "INSERT INTO attempts (job, number, slot, created_ms, devices, price_hour)"
+	        " VALUES ((SELECT seq FROM jobs WHERE id = ?), ?, ?, ?, coalesce(?, ''), ?)",
+	        "tdditi", attempt->job_id, attempt->number, attempt->slot, attempt->created_ms,
+	        attempt->devices, attempt->price_hour_micro_usd);
 }
 
-void attempts_set_started(struct database *db, const char *job_id, int number, int64_t started_ms)
+void attempts_set_started(struct database *db, const char *job_id, int number, int64_t started_ms,
+                          int64_t started_us)
 {
-	statement_write(db, "UPDATE attempts SET started_ms = ? WHERE job = ? AND number = ?",
-	                "iid", started_ms, job_seq(db, job_id), number);
+	statement_write(
+	        db,
+	        "UPDATE attempts SET started_ms = ?, started_us = ? WHERE job = ? AND number = ?",
+	        "iiid", started_ms, started_us, job_seq(db, job_id), number);
+}
+
+int64_t attempts_price(struct database *db, const char *job_id, int number, int64_t fallback)
+{
+	return statement_int(db, fallback,
+	                     "SELECT price_hour FROM attempts WHERE job = ? AND number = ?"
+	                     " AND price_hour >= 0",
+	                     "id", job_seq(db, job_id), number);
+}
+
+void attempts_note_boot(struct database *db)
+{
+	autobuffer struct buffer now = BUFFER_INIT(64);
+	autobuffer struct buffer before = BUFFER_INIT(64);
+	struct error err = ERROR_INIT;
+
+	if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &now, &err) < 0)
+		log_warning("%s", err.text);
+	if (now.len > 0 && server_facts_get(db, "attempts_boot", &before) &&
+	    strcmp(buffer_text(&now), buffer_text(&before)) == 0)
+		return;
+	statement_write(db, "UPDATE attempts SET started_us = 0 WHERE ended_ms = 0", "");
+	server_facts_set(db, "attempts_boot", buffer_text(&now));
 }
 
 void attempts_set_ended(struct database *db, const struct attempt_record *attempt)

@@ -64,6 +64,8 @@ struct attempt_record {
 	int exit_code;	   /* -1: none */
 	int signal;	   /* 0: none */
 	char outcome[24];  /* "", then outcome_name() of container/attempt_folder.h */
+	int64_t price_hour_micro_usd; /* of its flavor when it was created; -1: not known */
+	int64_t started_us; /* clock_monotonic_us() of its start; 0: not known, or in another boot */
 	char *devices;	   /* CDI names with commas; NULL: none; of readers: borrowed for the call, of
 			      attempts_find_last(): NULL always */
 };
@@ -123,7 +125,12 @@ void jobs_set_order(struct database *db, const char *id, int priority, int hold,
 void jobs_set_image_digest(struct database *db, const char *id, const char *digest);
 
 void attempts_insert(struct database *db, const struct attempt_record *attempt);
-void attempts_set_started(struct database *db, const char *job_id, int number, int64_t started_ms);
+void attempts_set_started(struct database *db, const char *job_id, int number, int64_t started_ms,
+			  int64_t started_us);
+/* Of the flavor when the attempt was created; `fallback` if that is not known. */
+int64_t attempts_price(struct database *db, const char *job_id, int number, int64_t fallback);
+/* Before started_us is read: if this is another boot, none of them means anything any more. */
+void attempts_note_boot(struct database *db);
 void attempts_set_ended(struct database *db, const struct attempt_record *attempt);
 bool attempts_find_last(struct database *db, const char *job_id, struct attempt_record *ret);
 /* Attempts without an end, oldest first: what recovery looks at. */

@@ -244,7 +244,7 @@ static void attempts_live_until_they_end(void **state)
 	snprintf(expected, sizeof(expected), "%s:0 ", b);
 	assert_string_equal(text, expected);
 
-	attempts_set_started(f->db, a, 1, 11);
+	attempts_set_started(f->db, a, 1, 11, 0);
 	assert_true(attempts_find_last(f->db, a, &last));
 	assert_true(last.started_ms == 11 && last.ended_ms == 0 && last.exit_code == -1);
 	last.ended_ms = 20;

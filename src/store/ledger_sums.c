@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sums of usage by day, kept up to date with each record that ends: a report over a million
+ * attempts reads some thousand rows. What ran over midnight is split there by cumulated cost, so
+ * that days add up to the record exactly.
+ */
+#include "store/account_row.h"
+#include "store/ledger_row.h"
+#include "store/statement.h"
+
+#include <string.h>
+
+/* One day's share of a record. */
+struct usage_share {
+	int64_t day, attempts, used_ms, cost;
+};
+
+static void sums_add_day(struct database *db, const struct usage_record *record,
+                         const struct usage_share *share)
+{
+	statement_write(db,
+	                "INSERT INTO usage_days (day, namespace, user, resource_group, flavor,"
+	                " attempts, used_ms, cost) VALUES (?, ?, ?,"
+	                " coalesce((SELECT seq FROM resource_groups WHERE id = ?), 0), ?, ?, ?, ?)"
+	                " ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,"
+	                " used_ms = used_ms + excluded.used_ms, cost = cost + excluded.cost",
+	                "iiittiii", share->day, account_seq(db, record->namespace_id),
+	                account_seq(db, record->user_id), record->group_id, record->flavor,
+	                share->attempts, share->used_ms, share->cost);
+}
+
+static void sums_add_labels(struct database *db, const struct usage_record *record,
+                            const json_t *labels, const struct usage_share *share)
+{
+	int64_t namespace_seq = account_seq(db, record->namespace_id);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)labels, key, value)
+	{
+		statement_write(
+		        db,
+		        "INSERT INTO usage_labels (key, day, namespace, value, attempts,"
+		        " used_ms, cost) VALUES (?, ?, ?, ?, ?, ?, ?)"
+		        " ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,"
+		        " used_ms = used_ms + excluded.used_ms, cost = cost + excluded.cost",
+		        "tiitiii", key, share->day, namespace_seq,
+		        json_is_string(value) ? json_string_value(value) : "", share->attempts,
+		        share->used_ms, share->cost);
+	}
+}
+
+void usage_sums_add(struct database *db, const struct usage_record *record, const json_t *labels)
+{
+	int64_t from_ms = 0; /* of the record's own time */
+
+	for (;;) {
+		int64_t at_ms = record->started_ms + from_ms;
+		int64_t day = at_ms / LEDGER_DAY_MS;
+		int64_t to_ms = (day + 1) * LEDGER_DAY_MS - record->started_ms;
+		bool is_last = to_ms >= record->used_ms;
+		struct usage_share share;
+
+		if (is_last)
+			to_ms = record->used_ms;
+		share = (struct usage_share){
+		        .day = day,
+		        .attempts = is_last,
+		        .used_ms = to_ms - from_ms,
+		        .cost = ledger_cost(to_ms, record->price_hour_micro_usd) -
+		                ledger_cost(from_ms, record->price_hour_micro_usd),
+		};
+		sums_add_day(db, record, &share);
+		sums_add_labels(db, record, labels, &share);
+		if (is_last)
+			return;
+		from_ms = to_ms;
+	}
+}
+
+#define SUMS(key, group)                                                                           \
+	{                                                                                          \
+		"SELECT " key ", sum(attempts), sum(used_ms), sum(cost) FROM usage_days"           \
+		" WHERE day >= ? AND day < ? GROUP BY " group,                                     \
+		        "SELECT " key ", sum(attempts), sum(used_ms), sum(cost) FROM usage_days"   \
+		        " WHERE day >= ? AND day < ? AND namespace = ? GROUP BY " group            \
+	}
+
+static const char *const sums_sql[][2] = {
+        [USAGE_BY_NAMESPACE] =
+                SUMS("(SELECT name FROM accounts WHERE seq = namespace)", "namespace"),
+        [USAGE_BY_USER] = SUMS("(SELECT name FROM accounts WHERE seq = user)", "user"),
+        [USAGE_BY_FLAVOR] = SUMS("flavor", "flavor"),
+        [USAGE_BY_GROUP] =
+                SUMS("coalesce((SELECT name FROM resource_groups WHERE seq = resource_group), '')",
+                     "resource_group"),
+        [USAGE_BY_DAY] = SUMS("date(day * 86400, 'unixepoch')", "day"),
+        [USAGE_BY_MONTH] = SUMS("strftime('%Y-%m', day * 86400, 'unixepoch')", "1"),
+};
+
+static const char sums_label_all[] =
+        "SELECT value, sum(attempts), sum(used_ms), sum(cost) FROM usage_labels"
+        " WHERE day >= ? AND day < ? AND key = ? GROUP BY value";
+static const char sums_label_one[] =
+        "SELECT value, sum(attempts), sum(used_ms), sum(cost) FROM usage_labels"
+        " WHERE day >= ? AND day < ? AND key = ? AND namespace = ? GROUP BY value";
+
+static sqlite3_stmt *sums_read(struct database *db, const char *namespace_id, enum usage_by by,
+                               const char *label, int64_t from_day, int64_t to_day)
+{
+	int64_t seq = namespace_id ? account_seq(db, namespace_id) : 0;
+
+	if (by == USAGE_BY_LABEL && namespace_id)
+		return statement_read(db, sums_label_one, "iiti", from_day, to_day, label, seq);
+	if (by == USAGE_BY_LABEL)
+		return statement_read(db, sums_label_all, "iit", from_day, to_day, label);
+	if (namespace_id)
+		return statement_read(db, sums_sql[by][1], "iii", from_day, to_day, seq);
+	return statement_read(db, sums_sql[by][0], "ii", from_day, to_day);
+}
+
+void usage_sums(struct database *db, const char *namespace_id, enum usage_by by, const char *label,
+                int64_t from_day, int64_t to_day, void (*fn)(void *, const struct usage_sum *),
+                void *arg)
+{
+	sqlite3_stmt *stmt = sums_read(db, namespace_id, by, label, from_day, to_day);
+
+	while (statement_next(db, stmt)) {
+		struct usage_sum sum = {
+		        .attempts = sqlite3_column_int64(stmt, 1),
+		        .used_ms = sqlite3_column_int64(stmt, 2),
+		        .cost_micro_usd = sqlite3_column_int64(stmt, 3),
+		};
+
+		/* Without rows a sum over everything is still one row. */
+		if (sqlite3_column_type(stmt, 1) == SQLITE_NULL)
+			continue;
+		statement_column_array(stmt, 0, sum.key, sizeof(sum.key));
+		fn(arg, &sum);
+	}
+	statement_end(db, stmt);
+}
+
+bool usage_days_span(struct database *db, const char *namespace_id, int64_t *ret_first,
+                     int64_t *ret_last)
+{
+	int64_t seq = namespace_id ? account_seq(db, namespace_id) : 0;
+
+	if (namespace_id) {
+		*ret_first = statement_int(
+		        db, -1,
+		        "SELECT day FROM usage_days WHERE namespace = ? ORDER BY day LIMIT 1", "i",
+		        seq);
+		*ret_last = statement_int(db, -1,
+		                          "SELECT day FROM usage_days WHERE namespace = ?"
+		                          " ORDER BY day DESC LIMIT 1",
+		                          "i", seq);
+	} else {
+		*ret_first = statement_int(db, -1,
+		                           "SELECT day FROM usage_days ORDER BY day LIMIT 1", "");
+		*ret_last = statement_int(
+		        db, -1, "SELECT day FROM usage_days ORDER BY day DESC LIMIT 1", "");
+	}
+	return *ret_first >= 0;
+}
+
+int64_t usage_cost_between(struct database *db, const char *namespace_id, int64_t from_day,
+                           int64_t to_day)
+{
+	return statement_int(db, 0,
+	                     "SELECT coalesce(sum(cost), 0) FROM usage_days"
+	                     " WHERE namespace = ? AND day >= ? AND day < ?",
+	                     "iii", account_seq(db, namespace_id), from_day, to_day);
+}
