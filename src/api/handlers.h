@@ -18,6 +18,12 @@ void jobs_create(struct http_request *request, void *context);
 void jobs_list(struct http_request *request, void *context);
 void jobs_count_matching(struct http_request *request, void *context);
 
+/* jobs_extend.c */
+void jobs_extend(struct http_request *request, void *context);
+
+/* metrics_history.c */
+void metrics_history_show(struct http_request *request, void *context);
+
 /* logs.c, metrics_stream.c, events_stream.c */
 void logs_follow(struct http_request *request, void *context);
 void metrics_stream_follow(struct http_request *request, void *context);

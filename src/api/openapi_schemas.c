@@ -25,6 +25,13 @@ static const char schemas[] = "{"
 	"'timeoutSeconds':{'type':['integer','null'],'minimum':1},"
 	"'attempts':{'type':'integer','minimum':1,'default':1},'labels':" STRINGS) ","
 "'LabelsRequest':" OBJECT_WITH("'labels'", "'labels':" STRINGS) ","
+"'ExtendRequest':" OBJECT(
+	"'seconds':{'type':'integer','minimum':1,'description':'To add; or timeoutSeconds, not both'},"
+	"'timeoutSeconds':{'type':'integer','minimum':1,'description':'A new limit, from the start of the job'}") ","
+"'MetricsHistory':" OBJECT_WITH("'attempt','stepSeconds','samples'",
+	"'attempt':" NUMBER ",'stepSeconds':" NUMBER ",'cpuMillicoresTotal':" NUMBER ",'memoryTotalBytes':" NUMBER ","
+	"'gpus':{'type':'object'},'samples':{'type':'array','items':" OBJECT("'at':" TIME ",'cpuMillicores':" NUMBER ","
+	"'memoryBytes':" NUMBER ",'rxBps':" NUMBER ",'txBps':" NUMBER ",'storageBytes':" NUMBER ",'gpus':{'type':'object'}") "}") ","
 "'Status':" OBJECT_WITH("'stage','message','failureCount'",
 	"'stage':{'type':'string','enum':['SCHEDULING','RUNNING','COMPLETED','ERROR','CANCELED','DELETED']},"
 	"'message':{'type':['string','null']},'cancelReason':" TEXT ",'failureCount':" NUMBER) ","

@@ -44,6 +44,13 @@ static const struct route_query logs_query[] = {
         {"follow", "false: end with the lines stored now instead of waiting for more", "boolean",
          false},
         {0}};
+static const struct route_query metrics_history_query[] = {
+        {"step",
+         "Seconds between samples: the coarsest kept steps that are not longer; absent: the finest "
+         "that reach back to the start",
+         "integer", false},
+        {"attempt", "Of this attempt; absent: of the last one", "integer", false},
+        {0}};
 static const struct route_query import_query[] = {
         {"reference", "The name that the image gets, as in `hf jobs run NAME`", "string", false},
         {0}};
@@ -116,6 +123,11 @@ static const struct http_route routes[] = {
 		RIGHT_NAMESPACE_WRITE, "jobs", "Submit the same job again, secrets included", .answer = "Job"),
 	ROW("PUT", JOB "/labels", jobs_put_labels, SMALL_BODY_MAX,
 		RIGHT_NAMESPACE_WRITE, "jobs", "Replace all labels of a job", .body = "LabelsRequest", .answer = "Job"),
+	ROW("POST", JOB "/extend", jobs_extend, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "jobs", "Give a job that is not over more time, or another time limit",
+		.description = "seconds is added to the time limit; timeoutSeconds is a new one, counted from the start of the job, "
+			"and may be shorter. 409 when the job is over, has reached its limit, or the new limit has passed already.",
+		.body = "ExtendRequest", .answer = "Job"),
 	ROW("PUT", JOB "/expose", not_built_expose, SMALL_BODY_MAX,
 		RIGHT_NAMESPACE_WRITE, "jobs", "Not built yet: change the exposed ports", .status = "501"),
 	ROW("POST", JOB "/auth-check/read", jobs_auth_check_job, SMALL_BODY_MAX,
@@ -128,6 +140,11 @@ static const struct http_route routes[] = {
 	ROW("GET", JOB "/metrics", metrics_stream_follow, 0,
 		RIGHT_NAMESPACE_READ, "jobs", "Follow CPU, memory and network use, once a second, as server-sent events",
 		.answer = "text/event-stream"),
+	ROW("GET", JOB "/metrics/history", metrics_history_show, 0,
+		RIGHT_NAMESPACE_READ, "jobs", "What a job has used since its start, also after its end",
+		.description = "Kept for the last hour by the second, for a day by 15 seconds, a week by 2 minutes and 72 days by the "
+			"hour: averages of rates and utilization, maxima of memory and storage.",
+		.query = metrics_history_query, .answer = "MetricsHistory"),
 	ROW("GET", JOB "/events", events_stream_follow, 0,
 		RIGHT_NAMESPACE_READ, "jobs", "Follow the state of a job as server-sent events", .answer = "text/event-stream"),
 

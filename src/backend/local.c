@@ -101,6 +101,25 @@ static void on_progress(void *arg, const char *message)
 		events->progress(events->arg, attempt->job_id, attempt->number, message);
 }
 
+static void send_to_monitor(struct local_attempt *attempt, json_t *take_message)
+{
+	struct error err = ERROR_INIT;
+	/* When it is gone, `closed` says so soon. */
+	if (child_channel_send(attempt->channel, take_message, &err) < 0)
+		log_debug("attempt %s: %s", attempt->name, err.text);
+	json_decref(take_message);
+}
+
+static void tell_timeout(struct local_attempt *attempt)
+{
+	if (!attempt->channel || attempt->is_cleaning ||
+	    attempt->told_timeout_s == attempt->timeout_s)
+		return;
+	attempt->told_timeout_s = attempt->timeout_s;
+	send_to_monitor(attempt, json_pack("{s:s, s:I}", "type", "extend", "timeout_s",
+	                                   (json_int_t)attempt->timeout_s));
+}
+
 static void on_running(struct local_attempt *attempt, const json_t *message)
 {
 	const struct backend_events *events = &attempt->local->events;
@@ -108,6 +127,8 @@ static void on_running(struct local_attempt *attempt, const json_t *message)
 		return;
 	attempt->is_running = true;
 	attempt->started_ms = json_get_int(message, "started_ms", clock_now_ms());
+	attempt->started_us = clock_monotonic_us() - json_get_int(message, "running_us", 0);
+	tell_timeout(attempt);
 	events->running(events->arg, attempt->job_id, attempt->number, attempt->started_ms,
 	                json_get_int(message, "running_us", 0));
 }
@@ -163,19 +184,12 @@ static void on_monitor_closed(void *arg)
 	struct local_attempt *attempt = arg;
 	child_channel_free(attempt->channel);
 	attempt->channel = NULL;
-	if (attempt->is_ended)
+	if (attempt->is_ended) {
 		local_attempt_free(attempt);
-	else
-		local_adopt_orphan(attempt);
-}
-
-static void send_to_monitor(struct local_attempt *attempt, json_t *take_message)
-{
-	struct error err = ERROR_INIT;
-	/* When it is gone, `closed` says so soon. */
-	if (child_channel_send(attempt->channel, take_message, &err) < 0)
-		log_debug("attempt %s: %s", attempt->name, err.text);
-	json_decref(take_message);
+		return;
+	}
+	attempt->lost_us = clock_monotonic_us();
+	local_adopt_orphan(attempt);
 }
 
 void local_attempt_listen(struct local_attempt *attempt, int take_fd)
@@ -236,6 +250,7 @@ static int start_monitor(struct local_attempt *attempt, const json_t *record, st
 	        .record = record,
 	};
 	autojson json_t *spec = NULL;
+	attempt->told_timeout_s = attempt->timeout_s;
 	if (job_env_make(&input, &spec, err) < 0 || local_folder_make(attempt, spec, err) < 0)
 		return -1;
 	/* From here on the monitor knows them, and nobody else needs to. */
@@ -363,9 +378,8 @@ static void local_extend(struct backend *backend, const char *job_id, int number
 	if (!attempt || attempt->is_ended)
 		return;
 	attempt->timeout_s = timeout_s;
-	if (attempt->channel && !attempt->is_cleaning)
-		send_to_monitor(attempt, json_pack("{s:s, s:I}", "type", "extend", "timeout_s",
-		                                   (json_int_t)timeout_s));
+	if (attempt->is_running)
+		tell_timeout(attempt);
 }
 
 static void local_adopt_op(struct backend *backend, const struct attempt_start *start)

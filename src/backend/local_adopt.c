@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "container/metrics_file.h"
 
 #include <string.h>
 
@@ -46,10 +47,31 @@ static int64_t begun_ms(const struct local_attempt *attempt)
 	return json_get_int(state, "started_ms", 0);
 }
 
+/* With the monitor all processes of the job die. If we saw that, its time is exact; if we were
+ * away, it ran until the last second of which there are metrics. */
+static void measure_lost(const struct local_attempt *attempt, struct exit_record *ret)
+{
+	autoclose int fd = -1;
+	struct error err = ERROR_INIT;
+	struct metrics_header header;
+	struct metrics_sample sample;
+	ret->started_ms = attempt->started_ms ? attempt->started_ms : begun_ms(attempt);
+	if (attempt->started_us && attempt->lost_us > attempt->started_us) {
+		ret->running_us = attempt->lost_us - attempt->started_us;
+		return;
+	}
+	int64_t alive_ms = ret->started_ms;
+	if (local_folder_open(attempt, &fd, &err) == 0 &&
+	    metrics_file_read_last(fd, &header, &sample) && sample.at_ms > alive_ms)
+		alive_ms = sample.at_ms;
+	if (alive_ms > 0 && alive_ms < ret->ended_ms)
+		ret->ended_ms = alive_ms;
+}
+
 static void cleaned(struct local_attempt *attempt)
 {
 	struct exit_record record = local_record(OUTCOME_LOST, "");
-	record.started_ms = attempt->started_ms ? attempt->started_ms : begun_ms(attempt);
+	measure_lost(attempt, &record);
 	if (attempt->is_not_started)
 		record = attempt->record;
 	child_channel_free(attempt->channel);
@@ -153,5 +175,6 @@ void local_adopt(struct local_attempt *attempt)
 		try_again(attempt, adopt_again);
 		return;
 	}
+	attempt->told_timeout_s = 0;
 	local_attempt_listen(attempt, control);
 }

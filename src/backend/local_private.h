@@ -28,6 +28,7 @@ struct local_attempt {
 	char name[SPAWN_NAME_MAX];
 	int number, slot;
 	int64_t timeout_s, grace_s, warning_s;
+	int64_t told_timeout_s; /* what the monitor knows; 0: we do not know what */
 	int warning_signal;
 	struct flavor flavor; /* of its strings, use the name only: it is ours */
 	json_t *body, *secrets, *mounts, *metrics_devices;
@@ -37,6 +38,7 @@ struct local_attempt {
 	struct loop_timer *timer;      /* to try again */
 	char held_digest[DIGEST_SIZE]; /* "": none */
 	int64_t started_ms;
+	int64_t started_us, lost_us;   /* by our monotonic clock; 0: not told, not lost while we looked on */
 	int tries;
 	bool is_running, is_ended, is_stopping, is_cleaning, is_not_started;
 	struct exit_record record; /* told by local_attempt_end_later */

@@ -63,6 +63,7 @@ struct job_service {
 	struct job_watch *next_watch; /* the one after that which is being told */
 	struct noted_list chosen, over; /* a job is in one of them at most */
 	struct id_list canceled;	/* with an attempt that the backend is to end */
+	struct id_list extended;	/* with an attempt whose time limit has changed */
 	struct id_list touched;		/* their watchers are to be told */
 	bool is_commit_awaited, is_pass_deferred, is_disk_full;
 	struct loop_timer *disk_timer; /* NULL until the disk was full once */
