@@ -7,6 +7,7 @@
 #include "api/volume_check.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "job/flavor_catalogue.h"
 #include "job/spec.h"
 
 #include <stdio.h>
@@ -128,13 +129,17 @@ static void create_cancelled(void *arg)
 void jobs_create(struct http_request *request, void *context)
 {
 	struct creation *creation = xcalloc(1, sizeof(*creation));
+	const struct access *access = access_of(request);
+	const struct flavor *flavor;
 	autojson json_t *body = NULL;
 	struct error err = ERROR_INIT;
 
 	creation->api = context;
 	creation->request = request;
 	if (http_body_json(request, &body, &err) < 0 ||
-	    job_spec_parse(creation->api->configuration, body, &creation->spec, &err) < 0) {
+	    job_spec_parse(creation->api->configuration, body, &creation->spec, &err) < 0 ||
+	    flavor_choose(creation->api->configuration, creation->spec.flavor,
+	                  access->caller.user.name, access->ns.name, &flavor, &err) < 0) {
 		answer_error(request, &err);
 		create_free(creation);
 		return;

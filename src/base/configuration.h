@@ -36,6 +36,7 @@ struct flavor {
 	/* Who and how long. */
 	char **allow;	       /* names of users and organizations; NULL or empty: everyone */
 	int64_t max_timeout_s; /* 0: max_timeout of [jobs] */
+	bool is_unserved;      /* not a setting: too few devices for it (job/flavor_catalogue.h) */
 };
 /* Micro-USD per minute, rounded: what the Hub's `unitCostMicroUSD` is. */
 int64_t flavor_price_per_minute(const struct flavor *flavor);

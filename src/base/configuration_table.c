@@ -83,8 +83,8 @@ const struct setting configuration_table[] = {
 	{ "scheduler", "backfill", SETTING_BOOLEAN, AT(backfill), "yes",
 	  .help = "Whether jobs may overtake one that waits for room, when its start is not delayed." },
 	{ "scheduler", "hub_flavors", SETTING_BOOLEAN, AT(hub_flavors), "yes",
-	  .help = "Whether the flavors of Hugging Face that this machine can serve are offered. cpu-basic "
-		  "always is." },
+	  .help = "Whether the flavors of Hugging Face that this machine can serve are offered, and one for "
+		  "each other NVIDIA card. cpu-basic always is." },
 
 	{ "devices", "cdi_dirs", SETTING_LIST, AT(cdi_dirs), "/etc/cdi,/var/run/cdi",
 	  .help = "Folders of CDI specifications, which say what a device is; a later one overrides." },
@@ -245,7 +245,7 @@ const struct setting configuration_table[] = {
 	{ "flavor", "devices", SETTING_TEXT, IN_FLAVOR(device_kind),
 	  .help = "Kind of its accelerators, as CDI names it: nvidia.com/gpu. Empty: none." },
 	{ "flavor", "device_model", SETTING_TEXT, IN_FLAVOR(device_model),
-	  .help = "Part of the model's name that they must have: A100. Empty: any model." },
+	  .help = "Words of the model's name that they must have: A100. Empty: any model." },
 	{ "flavor", "device_slice", SETTING_TEXT, IN_FLAVOR(device_slice),
 	  .help = "MIG profile: 1g.10gb. Empty: whole devices." },
 	{ "flavor", "device_count", SETTING_INTEGER, IN_FLAVOR(device_count),

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "job/flavor_catalogue.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +103,11 @@ int schedule_create(struct schedule_service *service, const struct schedule_requ
 	autoschedule struct schedule_record record = {0};
 	char expression[CRON_TEXT_MAX + 2];
 	const char *catch_up, *overlap;
+	const struct flavor *flavor;
 
+	if (flavor_choose(service->configuration, request->spec->flavor, request->creator->name,
+	                  request->owner->name, &flavor, err) < 0)
+		return error_prefix(err, "jobSpec");
 	if (change_read_expression(service, request->expression, expression, err) < 0 ||
 	    schedule_policy_read(request->spec->labels, &catch_up, &overlap, err) < 0 ||
 	    change_check_count(service, request->owner, err) < 0)

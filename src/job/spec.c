@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/quantity.h"
+#include "job/flavor_catalogue.h"
 #include "job/spec_fields.h"
 #include "job/wishes.h"
 
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#define FLAVOR_NAMES_MAX 300
 #define KEY_LABEL "hearth.idempotency-key"
 
 void job_spec_clear(struct job_spec *spec)
@@ -99,48 +99,22 @@ static int spec_read_attempts(json_t *body, int *ret, struct error *err)
 	return 0;
 }
 
-static bool spec_fits(const struct configuration *c, const struct flavor *flavor)
-{
-	return (c->cpu_millis == 0 || flavor->cpu_millis <= c->cpu_millis) &&
-	       (c->memory_bytes == 0 || flavor->memory_bytes <= c->memory_bytes);
-}
-
-static int spec_fail_flavor(const struct configuration *c, const char *what, struct error *err)
-{
-	autobuffer struct buffer names = BUFFER_INIT(FLAVOR_NAMES_MAX);
-
-	for (size_t i = 0; i < c->n_flavors; i++)
-		if (spec_fits(c, &c->flavors[i]) &&
-		    buffer_printf(&names, "%s%s", names.len ? ", " : "", c->flavors[i].name) < 0) {
-			(void)buffer_add_text(&names, ", ...");
-			break;
-		}
-	return fail(err, E_INVALID, "%s; this server has: %s", what, buffer_text(&names));
-}
-
+/* Which flavors there are, and for whom, flavor_choose() says. */
 static int spec_read_flavor(const struct configuration *c, json_t *body, char ret[64],
                             struct error *err)
 {
 	json_t *value = spec_member(body, "flavor");
 	const char *name = json_string_value(value);
-	const struct flavor *flavor;
-	char shown[SPEC_SHOWN_SIZE], what[2 * SPEC_SHOWN_SIZE];
+	autofree char *offered = name ? NULL : flavor_offered_names(c, NULL, NULL);
+	char shown[SPEC_SHOWN_SIZE];
 
-	if (!value)
-		return spec_fail_flavor(c, "flavor is required", err);
 	if (!name)
-		return spec_fail_flavor(c, "flavor must be a string", err);
-	flavor = configuration_flavor(c, name);
-	if (!flavor || strlen(flavor->name) >= 64) {
-		snprintf(what, sizeof(what), "flavor \"%s\" is not known", spec_shown(name, shown));
-		return spec_fail_flavor(c, what, err);
-	}
-	if (!spec_fits(c, flavor)) {
-		snprintf(what, sizeof(what), "flavor \"%s\" is larger than this machine",
-		         spec_shown(name, shown));
-		return spec_fail_flavor(c, what, err);
-	}
-	memcpy(ret, flavor->name, strlen(flavor->name) + 1);
+		return fail(err, E_INVALID, "flavor %s; this server has: %s",
+		            value ? "must be a string" : "is required", offered);
+	if (strlen(name) >= 64)
+		return fail(err, E_INVALID, "flavor \"%s\" is not known: too long",
+		            spec_shown(name, shown));
+	memcpy(ret, name, strlen(name) + 1);
 	return 0;
 }
 

@@ -143,6 +143,9 @@ static int submit_insert(struct job_service *service, const struct submit_entry 
 		record->attempts = wishes.attempts;
 	if (wishes.timeout_s)
 		record->timeout_s = wishes.timeout_s;
+	if (flavor_limit_timeout(service->configuration, entry->flavor, &record->timeout_s, err) <
+	    0)
+		return -1;
 	if (jobs_insert(service->db, record, entry->sealed->data, entry->sealed->len, entry->key,
 	                entry->hash, existing, err) < 0)
 		return -1;

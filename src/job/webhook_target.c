@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "job/flavor_catalogue.h"
 #include "job/spec_fields.h"
 #include "job/volume_token.h"
 #include "job/volumes.h"
@@ -44,6 +45,18 @@ static void put_take_job(struct webhook *webhook, json_t *take_job, const char *
 	webhook->url = NULL;
 }
 
+/* The job runs as the owner and in their namespace. */
+static int put_check_flavor(const struct webhook_service *service, const struct webhook *webhook,
+                            const char *name, struct error *err)
+{
+	const struct flavor *flavor;
+	struct account owner;
+
+	if (!accounts_find_by_id(service->db, webhook->owner_id, &owner))
+		return fail(err, E_NOT_FOUND, "the owner of the webhook is gone");
+	return flavor_choose(service->configuration, name, owner.name, owner.name, &flavor, err);
+}
+
 static int put_own_job(struct webhook_service *service, json_t *body, const char *hub_token,
                        struct webhook *webhook, struct buffer *ret_sealed, struct error *err)
 {
@@ -51,7 +64,8 @@ static int put_own_job(struct webhook_service *service, json_t *body, const char
 
 	if (job_spec_parse(service->configuration, json_object_get(body, "job"), &spec, err) < 0)
 		return error_prefix(err, "job");
-	if (job_volumes_check_for(service->db, service->configuration, spec.body, webhook->owner_id,
+	if (put_check_flavor(service, webhook, spec.flavor, err) < 0 ||
+	    job_volumes_check_for(service->db, service->configuration, spec.body, webhook->owner_id,
 	                          err) < 0) {
 		job_spec_clear(&spec);
 		return error_prefix(err, "job");
@@ -113,7 +127,8 @@ static int put_source_job(struct webhook_service *service, json_t *body,
 {
 	autojson json_t *secrets = NULL;
 
-	if (job_volumes_check_for(service->db, service->configuration, source->spec,
+	if (put_check_flavor(service, webhook, source->flavor, err) < 0 ||
+	    job_volumes_check_for(service->db, service->configuration, source->spec,
 	                          webhook->owner_id, err) < 0 ||
 	    put_collect_secrets(service, body, source, webhook, &secrets, err) < 0)
 		return -1;
