@@ -69,6 +69,23 @@ void admin_tokens_list(struct http_request *request, void *context);
 void admin_tokens_create(struct http_request *request, void *context);
 void admin_tokens_revoke(struct http_request *request, void *context);
 
+/* queue.c, admin_queue.c, admin_limits.c, admin_groups.c */
+void queue_list(struct http_request *request, void *context);
+void queue_hold_job(struct http_request *request, void *context);
+void queue_release_job(struct http_request *request, void *context);
+void admin_queue_hold(struct http_request *request, void *context);
+void admin_queue_release(struct http_request *request, void *context);
+void admin_queue_first(struct http_request *request, void *context);
+void admin_queue_last(struct http_request *request, void *context);
+void admin_queue_normal(struct http_request *request, void *context);
+void admin_queue_priority(struct http_request *request, void *context);
+void admin_limits_list(struct http_request *request, void *context);
+void admin_limits_show(struct http_request *request, void *context);
+void admin_limits_set(struct http_request *request, void *context);
+void admin_groups_list(struct http_request *request, void *context);
+void admin_groups_create(struct http_request *request, void *context);
+void admin_groups_remove(struct http_request *request, void *context);
+
 /* schedules.c, schedules_create.c, schedules_list.c */
 void schedules_create(struct http_request *request, void *context);
 void schedules_list(struct http_request *request, void *context);

@@ -25,6 +25,7 @@ static void extras_cost(struct api *api, const struct job_record *job, json_t *e
 
 static extras_fn *const writers[] = {
         extras_cost,
+        queue_extras,
 };
 
 json_t *job_extras(struct api *api, const struct job_record *job)

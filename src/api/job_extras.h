@@ -14,4 +14,7 @@
 /* Yours to release; NULL when there is nothing to say. */
 json_t *job_extras(struct api *api, const struct job_record *job);
 
+/* queue.c */
+void queue_extras(struct api *api, const struct job_record *job, json_t *extras);
+
 #endif

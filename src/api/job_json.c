@@ -8,6 +8,7 @@
  */
 #include "api/job_json.h"
 
+#include "api/resource_groups.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -293,6 +294,18 @@ int job_json_write_initiator(struct buffer *ret, const json_t *initiator, const 
 	return failed;
 }
 
+static int write_resource_group(struct buffer *ret, const struct job_record *job,
+                                struct database *db)
+{
+	autojson json_t *object = NULL;
+	struct resource_group group;
+
+	if (!db || !*job->group_id || !groups_find(db, job->group_id, &group))
+		return 0;
+	object = resource_group_object(db, &group);
+	return write_member(ret, "resourceGroup", object, NULL);
+}
+
 int job_json_write(struct buffer *ret, const struct job_record *job, const char *message,
                    const struct job_json_context *context)
 {
@@ -309,6 +322,7 @@ int job_json_write(struct buffer *ret, const struct job_record *job, const char 
 	failed |= write_durations(ret, job, context->now_ms);
 	failed |= job_json_write_people(ret, job, context->base_url);
 	failed |= job_json_write_initiator(ret, job->initiator, context->base_url);
+	failed |= write_resource_group(ret, job, context->db);
 	failed |= write_member(ret, "hearth", context->extras, NULL);
 	failed |= buffer_add_byte(ret, '}');
 	return failed ? -1 : 0;

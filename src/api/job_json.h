@@ -9,6 +9,7 @@
 struct job_json_context {
 	const char *base_url; /* for avatarUrl; no final '/' */
 	int64_t now_ms;	      /* what "until now" means in durations */
+	struct database *db;  /* for the name of the resource group; NULL: it is left out */
 	const json_t *extras; /* the member "hearth" (api/job_extras.h); NULL: none */
 };
 

@@ -34,6 +34,7 @@ void jobs_render(struct api *api, struct http_request *request, const struct job
 	const struct job_json_context context = {
 	        .base_url = http_base_url(request, api->configuration->public_url),
 	        .now_ms = clock_now_ms(),
+	        .db = api->db,
 	        .extras = extras,
 	};
 

@@ -64,6 +64,7 @@ void jobs_list(struct http_request *request, void *context)
 	        .json = BUFFER_INIT(PAGE_BYTES_MAX + 2 * JOBS_OBJECT_MAX),
 	        .context.base_url = http_base_url(request, api->configuration->public_url),
 	        .context.now_ms = clock_now_ms(),
+	        .context.db = api->db,
 	};
 
 	if (jobs_filter_read(request, access_of(request)->ns.id, &filter, &err) < 0 ||

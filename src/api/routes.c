@@ -77,6 +77,8 @@ static const struct route_query resolve_query[] = {
         {"noContentDisposition", "Leave the file's name out of the headers", "string", false},
         {0}};
 
+static const struct route_query queue_query[] = {
+        {"limit", "Jobs shown, 1 to 1000, default 100", "integer", false}, {0}};
 static const struct route_query deliveries_query[] = {
         {"limit", "Deliveries shown, 1 to 1000, default 100", "integer", false}, {0}};
 
@@ -147,6 +149,16 @@ static const struct http_route routes[] = {
 		.query = metrics_history_query, .answer = "MetricsHistory"),
 	ROW("GET", JOB "/events", events_stream_follow, 0,
 		RIGHT_NAMESPACE_READ, "jobs", "Follow the state of a job as server-sent events", .answer = "text/event-stream"),
+
+	ROW("POST", JOB "/hold", queue_hold_job, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "jobs", "Keep a waiting job from being started", .answer = "Job",
+		.description = "409 when the job does not wait. The label hearth.hold of a submission does the same."),
+	ROW("POST", JOB "/release", queue_release_job, SMALL_BODY_MAX,
+		RIGHT_NAMESPACE_WRITE, "jobs", "Release a job that is held; 403 when an admin holds it", .answer = "Job"),
+	ROW("GET", "/api/queue", queue_list, 0,
+		RIGHT_USER, "jobs", "The queue, in the order in which it is served; held jobs last",
+		.description = "Everyone sees the order of all jobs, and nothing of what they are: no names, images, commands or labels.",
+		.query = queue_query, .answer = "Queue"),
 
 	/* Schedules */
 	ROW("POST", "/api/scheduled-jobs/{ns}", schedules_create, JOB_BODY_MAX,
@@ -333,6 +345,32 @@ static const struct http_route routes[] = {
 		RIGHT_ADMIN, "admin", "Add a member, or change the role", .body = "RoleRequest", .answer = "Member"),
 	ROW("DELETE", "/admin/orgs/{name}/members/{user}", admin_members_remove, SMALL_BODY_MAX,
 		RIGHT_ADMIN, "admin", "Remove a member"),
+
+	ROW("POST", "/admin/queue/{id}/hold", admin_queue_hold, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Hold a waiting job; its owner cannot release it", .answer = "QueueChange"),
+	ROW("POST", "/admin/queue/{id}/release", admin_queue_release, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Release a job, whoever holds it", .answer = "QueueChange"),
+	ROW("POST", "/admin/queue/{id}/first", admin_queue_first, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Put a waiting job before all others", .answer = "QueueChange"),
+	ROW("POST", "/admin/queue/{id}/last", admin_queue_last, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Put a waiting job behind all others", .answer = "QueueChange"),
+	ROW("POST", "/admin/queue/{id}/normal", admin_queue_normal, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Undo first or last", .answer = "QueueChange"),
+	ROW("POST", "/admin/queue/{id}/priority", admin_queue_priority, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Set the priority of a job, -100 to 100", .body = "PriorityRequest", .answer = "QueueChange"),
+	ROW("GET", "/admin/limits", admin_limits_list, 0,
+		RIGHT_ADMIN, "admin", "List all limits that were set", .answer = "LimitsList"),
+	ROW("GET", "/admin/limits/{kind}/{name}", admin_limits_show, 0,
+		RIGHT_ADMIN, "admin", "Show the limits of a namespace, a user or a group (by its id)", .answer = "Limits"),
+	ROW("PUT", "/admin/limits/{kind}/{name}", admin_limits_set, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Change limits; absent ones stay, null is as the settings say, \"none\" is no limit, 0 is nothing",
+		.body = "LimitsRequest", .answer = "Limits"),
+	ROW("GET", "/admin/groups/{name}", admin_groups_list, 0,
+		RIGHT_ADMIN, "admin", "List the resource groups of a namespace", .answer = "ResourceGroupList"),
+	ROW("POST", "/admin/groups/{name}", admin_groups_create, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Create a resource group", .body = "NameRequest", .answer = "ResourceGroup"),
+	ROW("DELETE", "/admin/groups/{name}/{group}", admin_groups_remove, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Remove a resource group, by name or id"),
 
 	/* Families of the Hub that this version does not have */
 	ROW("GET", "/api/settings/billing/usage/jobs", not_built_billing, 0,

@@ -3,12 +3,14 @@
 #include "api/access.h"
 #include "api/answer.h"
 #include "api/handlers.h"
+#include "api/resource_groups.h"
 #include "base/clock.h"
 #include "base/json.h"
 
 #include <string.h>
 
 struct whoami_orgs {
+	struct database *db;
 	json_t *list;
 	const char *base_url;
 };
@@ -27,6 +29,7 @@ static void whoami_add_org(void *arg, const struct account *org, enum account_ro
 	json_t *item = whoami_account(org, "org", orgs->base_url);
 
 	json_object_set_new(item, "roleInOrg", json_string(role_name(role)));
+	json_object_set_new(item, "resourceGroups", resource_group_list(orgs->db, org->id));
 	json_array_append_new(orgs->list, item);
 }
 
@@ -60,6 +63,7 @@ void whoami_show(struct http_request *request, void *context)
 	struct api *api = context;
 	const struct caller *caller = &access_of(request)->caller;
 	struct whoami_orgs orgs = {
+	        .db = api->db,
 	        .list = json_array(),
 	        .base_url = http_base_url(request, api->configuration->public_url),
 	};

@@ -181,6 +181,14 @@ bool groups_find_by_name(struct database *db, const char *namespace_id, const ch
 	                      ret);
 }
 
+int64_t groups_count_users(struct database *db, const char *namespace_id)
+{
+	return statement_int(db, 0,
+	                     "SELECT CASE a.type WHEN 0 THEN 1 ELSE (SELECT count(*) FROM members"
+	                     " WHERE org = a.seq) END FROM accounts a WHERE a.id = ?",
+	                     "t", namespace_id);
+}
+
 void groups_each(struct database *db, const char *namespace_id,
                  void (*fn)(void *, const struct resource_group *), void *arg)
 {

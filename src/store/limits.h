@@ -43,6 +43,8 @@ bool groups_find(struct database *db, const char *id, struct resource_group *ret
 /* Of those that were not removed. */
 bool groups_find_by_name(struct database *db, const char *namespace_id, const char *name,
 			 struct resource_group *ret);
+/* Who may use its groups: the members of an organization, or the user. */
+int64_t groups_count_users(struct database *db, const char *namespace_id);
 void groups_each(struct database *db, const char *namespace_id,
 		 void (*fn)(void *, const struct resource_group *), void *arg);
 
