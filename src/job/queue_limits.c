@@ -229,27 +229,53 @@ static int admit_group(struct job_service *service, const struct queue_request *
 	            request->owner->name, id, names.len ? "; there are: " : "", names.text);
 }
 
+/* The third one is there if a group is asked for. */
+static int admit_subjects(struct job_service *service, const struct queue_request *request,
+                          struct resource_group *group, struct subject ret[3], struct error *err)
+{
+	if (admit_group(service, request, group, err) < 0)
+		return -1;
+	ret[0] = (struct subject){
+	        .kind = LIMIT_NAMESPACE, .id = request->owner->id, .name = request->owner->name};
+	ret[1] = (struct subject){
+	        .kind = LIMIT_USER, .id = request->creator->id, .name = request->creator->name};
+	ret[2] = (struct subject){.kind = LIMIT_GROUP, .id = group->id, .name = group->name};
+	for (int i = 0; i < (*group->id ? 3 : 2); i++)
+		limits_get(service->db, ret[i].kind, ret[i].id, &ret[i].limits);
+	return *group->id ? 3 : 2;
+}
+
+int queue_check(struct job_service *service, const struct queue_request *request,
+                char ret_group[ID_SIZE], struct error *err)
+{
+	struct resource_group group;
+	struct subject subjects[3];
+	int n = admit_subjects(service, request, &group, subjects, err);
+
+	if (n < 0)
+		return -1;
+	for (int i = 0; i < n; i++)
+		if (subject_check_possible(service, &subjects[i], request->flavor, err) < 0)
+			return -1;
+	memcpy(ret_group, group.id, ID_SIZE);
+	return queue_check_priority(service, request->owner->id, request->creator->id, group.id,
+	                            &request->wishes->priority, err);
+}
+
 int queue_admit(struct job_service *service, const struct queue_request *request,
                 char ret_group[ID_SIZE], struct error *err)
 {
-	struct job_wishes *wishes = request->wishes;
+	const struct job_wishes *wishes = request->wishes;
 	int64_t count = wishes->is_array ? wishes->array_last - wishes->array_first + 1 : 1;
 	struct resource_group group;
-	struct subject subjects[] = {
-	        {LIMIT_NAMESPACE, request->owner->id, request->owner->name, LIMITS_INIT},
-	        {LIMIT_USER, request->creator->id, request->creator->name, LIMITS_INIT},
-	        {LIMIT_GROUP, group.id, group.name, LIMITS_INIT},
-	};
+	struct subject subjects[3];
+	int n;
 
-	if (admit_group(service, request, &group, err) < 0)
+	if (queue_check(service, request, ret_group, err) < 0 ||
+	    (n = admit_subjects(service, request, &group, subjects, err)) < 0)
 		return -1;
-	for (size_t i = 0; i < (*group.id ? 3 : 2); i++) {
-		limits_get(service->db, subjects[i].kind, subjects[i].id, &subjects[i].limits);
-		if (subject_check_possible(service, &subjects[i], request->flavor, err) < 0 ||
-		    subject_check_queue(service, &subjects[i], count, err) < 0)
+	for (int i = 0; i < n; i++)
+		if (subject_check_queue(service, &subjects[i], count, err) < 0)
 			return -1;
-	}
-	memcpy(ret_group, group.id, ID_SIZE);
-	return queue_check_priority(service, request->owner->id, request->creator->id, group.id,
-	                            &wishes->priority, err);
+	return 0;
 }

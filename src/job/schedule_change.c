@@ -3,8 +3,11 @@
 #include "job/schedule_private.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "job/flavor_catalogue.h"
+#include "job/queue.h"
+#include "job/wishes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +99,26 @@ static void change_remember(struct schedule_service *service, const char *id)
 	schedule_service_arm(service);
 }
 
+/* What no tick of it could do. */
+static int change_check_job(struct schedule_service *service,
+                            const struct schedule_request *request, struct error *err)
+{
+	struct job_wishes wishes;
+	struct queue_request job = {
+	        .owner = request->owner,
+	        .creator = request->creator,
+	        .wishes = &wishes,
+	        .resource_group_id = json_get_text(request->spec->body, "resourceGroupId", NULL),
+	};
+	char group[ID_SIZE];
+
+	if (flavor_choose(service->configuration, request->spec->flavor, request->creator->name,
+	                  request->owner->name, &job.flavor, err) < 0 ||
+	    job_wishes_parse(service->configuration, request->spec->labels, &wishes, err) < 0)
+		return -1;
+	return queue_check(service->jobs, &job, group, err);
+}
+
 int schedule_create(struct schedule_service *service, const struct schedule_request *request,
                     char ret_id[ID_SIZE], struct error *err)
 {
@@ -103,10 +126,8 @@ int schedule_create(struct schedule_service *service, const struct schedule_requ
 	autoschedule struct schedule_record record = {0};
 	char expression[CRON_TEXT_MAX + 2];
 	const char *catch_up, *overlap;
-	const struct flavor *flavor;
 
-	if (flavor_choose(service->configuration, request->spec->flavor, request->creator->name,
-	                  request->owner->name, &flavor, err) < 0)
+	if (change_check_job(service, request, err) < 0)
 		return error_prefix(err, "jobSpec");
 	if (change_read_expression(service, request->expression, expression, err) < 0 ||
 	    schedule_policy_read(request->spec->labels, &catch_up, &overlap, err) < 0 ||
@@ -209,29 +230,32 @@ int schedule_set_expression(struct schedule_service *service, const struct sched
 	return 0;
 }
 
-/* A reserved label that is absent means: as it was. */
-static json_t *change_keep_reserved(const struct schedule_record *record, const json_t *labels)
+/* What is wrong is said now, and not at each tick. */
+static int change_check_labels(struct schedule_service *service,
+                               const struct schedule_record *record, const json_t *labels,
+                               struct error *err)
 {
-	static const char *const reserved[] = {SCHEDULE_CATCH_UP_LABEL, SCHEDULE_OVERLAP_LABEL};
-	json_t *merged = json_copy((json_t *)(uintptr_t)labels);
+	struct resource_group group = {0};
+	struct job_wishes wishes;
+	const char *group_id = json_get_text(record->spec, "resourceGroupId", "");
 
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++) {
-		json_t *old = json_object_get(record->labels, reserved[i]);
-
-		if (old && !json_object_get(merged, reserved[i]))
-			json_object_set(merged, reserved[i], old);
-	}
-	return merged;
+	if (job_wishes_parse(service->configuration, labels, &wishes, err) < 0 ||
+	    job_wishes_check_user(record->labels, labels, err) < 0)
+		return -1;
+	(void)groups_find(service->db, group_id, &group);
+	return queue_check_priority(service->jobs, record->namespace_id, record->created_by_id,
+	                            group.id, &wishes.priority, err);
 }
 
 int schedule_relabel(struct schedule_service *service, const struct schedule_record *record,
                      const json_t *labels, struct error *err)
 {
 	struct schedule *schedule = change_find(service, record);
-	autojson json_t *merged = change_keep_reserved(record, labels);
+	autojson json_t *merged = job_wishes_merge(record->labels, labels);
 	const char *catch_up, *overlap;
 
-	if (schedule_policy_read(merged, &catch_up, &overlap, err) < 0)
+	if (schedule_policy_read(merged, &catch_up, &overlap, err) < 0 ||
+	    change_check_labels(service, record, merged, err) < 0)
 		return -1;
 	schedules_set_labels(service->db, record->seq, merged, catch_up, overlap,
 	                     schedule_service_now_ms(service));

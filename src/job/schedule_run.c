@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The job of a tick: started with the rights that its creator has now, in the turn of the tick. */
 #include "job/schedule_private.h"
+#include "job/wishes.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -9,7 +10,6 @@
 #include <string.h>
 
 #define SECRETS_MAX ((size_t)8 * 1024 * 1024)
-#define KEY_LABEL "hearth.idempotency-key"
 #define FAILURES_MAX 5
 
 bool schedule_is_busy(struct schedule *schedule)
@@ -63,7 +63,7 @@ static int run_submit(struct schedule_service *service, const struct schedule_re
 {
 	autojson json_t *initiator =
 	        json_pack("{s:s, s:s}", "type", "scheduled-job", "id", record->id);
-	autojson json_t *labels = json_copy(record->labels);
+	autojson json_t *labels = job_wishes_copy(record->labels);
 	autojson json_t *secrets = NULL;
 	struct account owner, creator;
 	struct job_spec spec = {
@@ -76,7 +76,6 @@ static int run_submit(struct schedule_service *service, const struct schedule_re
 	        .spec = &spec, .owner = &owner, .creator = &creator, .initiator = initiator};
 	bool existing;
 
-	json_object_del(labels, KEY_LABEL);
 	snprintf(spec.flavor, sizeof(spec.flavor), "%s", record->flavor);
 	if (run_check_creator(service, record, &owner, &creator, err) < 0 ||
 	    run_unseal(service, record->seq, &secrets, err) < 0)

@@ -9,25 +9,22 @@
 #include "job/volume_token.h"
 #include "job/volumes.h"
 #include "job/webhook_private.h"
+#include "job/wishes.h"
 #include "net/http_url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_LABEL "hearth.idempotency-key"
-
 static json_t *put_copy_job(const json_t *spec, json_t *labels, const char *flavor,
                             int64_t timeout_s, int attempts)
 {
 	json_t *copy = json_pack("{s:o, s:o, s:s, s:I, s:i}", "body", json_deep_copy(spec),
-	                         "labels", json_deep_copy(labels), "flavor", flavor,
+	                         "labels", job_wishes_copy(labels), "flavor", flavor,
 	                         "timeoutSeconds", (json_int_t)timeout_s, "attempts", attempts);
 	json_t *volume;
 	size_t i;
 
-	/* The key stays with the job that it made. */
-	json_object_del(json_object_get(copy, "labels"), KEY_LABEL);
 	/* An event often means that a branch has moved on. */
 	json_array_foreach(json_object_get(json_object_get(copy, "body"), "volumes"), i, volume)
 	{
