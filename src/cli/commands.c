@@ -127,6 +127,10 @@ static const struct option_row stats_options[] = {
 	{ "follow", 'f', OPTION_FLAG, .help = "Go on until the jobs are over; this is always so" },
 	ACCOUNT, OUTPUT, HELP, { 0 } };
 
+static const struct option_row extend_options[] = {
+	{ "to", 0, OPTION_TEXT, "TIME", .help = "The new time limit, counted from the start of the job; may be shorter" },
+	ACCOUNT, OUTPUT, HELP, { 0 } };
+
 static const struct option_row wait_options[] = {
 	{ "timeout", 0, OPTION_TEXT, "TIME", .help = "Give up after that long: seconds, or a whole number with s, m, h, d, w, mo or y" },
 	ACCOUNT, OUTPUT, HELP, { 0 } };
@@ -266,6 +270,10 @@ const struct command commands[] = {
 	  "sample; with --json an object." },
 	{ "cancel", NULL, JOBS, "JOB_ID", 1, 1, false, job_options, cancel_command,
 	  "Cancel a job", NULL },
+	{ "extend", NULL, JOBS, "JOB_ID [TIME]", 1, 2, false, extend_options, extend_command,
+	  "Give a job that waits or runs more time",
+	  "TIME is added to the time limit: seconds, or a number with s, m, h or d (90, 30m, 1.5h). It is too late "
+	  "once the limit is reached." },
 	{ "wait", NULL, JOBS, "JOB_IDS...", 1, -1, false, wait_options, wait_command,
 	  "Wait until jobs are over",
 	  "Exits with 0 if all of them completed, else with 1." },

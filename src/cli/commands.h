@@ -12,6 +12,7 @@ int logs_command(struct invocation *in);
 int inspect_command(struct invocation *in);
 int stats_command(struct invocation *in);
 int cancel_command(struct invocation *in);
+int extend_command(struct invocation *in);
 int wait_command(struct invocation *in);
 int labels_command(struct invocation *in);
 int hardware_command(struct invocation *in);

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "job/billing.h"
+#include "job/device_service.h"
 #include "job/queue.h"
 #include "job/run_history.h"
 #include "job/state.h"
@@ -87,12 +88,36 @@ static void attempt_read_wishes(struct job_service *service, const struct job_re
 		log_warning("job %s: %s", record->id, err.text);
 }
 
+/* Those of its devices that metrics know. NULL: none. */
+static json_t *attempt_list_metrics(const struct job_service *service, const char *names)
+{
+	size_t n = 0;
+	const struct device *all =
+	        service->devices ? device_service_get(service->devices, &n) : NULL;
+	json_t *uuids = NULL;
+
+	for (const char *at = names ? names : ""; *at;) {
+		size_t len = strcspn(at, ",");
+
+		for (size_t i = 0; i < n; i++) {
+			if (strlen(all[i].name) != len || memcmp(all[i].name, at, len) != 0 ||
+			    all[i].uuid[0] == '\0')
+				continue;
+			uuids = uuids ? uuids : json_array();
+			(void)json_array_append_new(uuids, json_string(all[i].uuid));
+		}
+		at += len + (at[len] == ',');
+	}
+	return uuids;
+}
+
 static int attempt_hand_over(struct job_service *service, struct active_job *job,
                              void (*fn)(struct backend *, const struct attempt_start *),
                              struct error *err)
 {
 	struct job_record record autojob = {0};
 	autojson json_t *secrets = NULL, *mounts = NULL;
+	autojson json_t *metrics_devices = attempt_list_metrics(service, job->place.devices);
 	struct job_wishes wishes;
 	struct attempt_start start = {
 	        .job = &record,
@@ -113,6 +138,7 @@ static int attempt_hand_over(struct job_service *service, struct active_job *job
 	volume_token_give(service->db, service->configuration, secrets, mounts);
 	attempt_read_wishes(service, &record, &wishes);
 	start.devices = job->place.devices;
+	start.metrics_devices = metrics_devices;
 	start.grace_s = wishes.grace_s;
 	start.warning_s = wishes.warning_s;
 	start.warning_signal = wishes.warning_signal;

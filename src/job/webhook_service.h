@@ -51,7 +51,7 @@ void webhook_service_notice(struct webhook_service *service, const char *kind,
                             const char *namespace_id, const struct job_record *job,
                             const json_t *extra);
 /* An attempt of the job runs since `started_ms`: "timeout-soon" is told 5 minutes before its time
- * limit, or when a tenth of the limit is left, whichever is later. */
+ * limit, or when a tenth of the limit is left, whichever is later. Called again with a new limit it counts instead. */
 void webhook_service_attempt_started(struct webhook_service *service, const struct job_record *job,
                                      int64_t started_ms);
 

@@ -18,7 +18,7 @@ struct warning {
 	struct id_entry entry; /* first: the job's id */
 	struct webhook_service *service;
 	struct loop_timer *timer;
-	int64_t started_ms, end_ms;
+	int64_t end_ms;
 };
 
 static void warning_free(struct id_entry *entry)
@@ -45,8 +45,9 @@ static void warning_tell(struct webhook_service *service, const struct warning *
 	char key[64], text[CLOCK_TEXT_SIZE];
 	int64_t now_ms = clock_now_ms();
 
+	/* Of each limit once: who extends it may be told again. */
 	snprintf(key, sizeof(key), "timeout/%s/%lld", warning->entry.id,
-	         (long long)warning->started_ms);
+	         (long long)warning->end_ms);
 	if (!jobs_find(service->db, warning->entry.id, &job) || job.stage != STAGE_RUNNING ||
 	    !webhook_seen_note(service->db, key, now_ms, warning->end_ms + REMEMBERED_MS))
 		return;
@@ -76,7 +77,6 @@ void webhook_service_attempt_started(struct webhook_service *service, const stru
 	warning = xcalloc(1, sizeof(*warning));
 	snprintf(warning->entry.id, sizeof(warning->entry.id), "%s", job->id);
 	warning->service = service;
-	warning->started_ms = started_ms;
 	warning->end_ms = started_ms + limit_ms;
 	warning->timer = loop_timer_new(service->loop, warning_due, warning);
 	id_table_add(&service->warnings, &warning->entry);
