@@ -174,6 +174,7 @@ static inline int job_setup(void **state)
 	f->store = store;
 	f->configuration = configuration_new();
 	fixture_set_flavors(f->configuration);
+	f->configuration->retry_delay_s = 0; /* who tests pauses sets one */
 	assert_int_equal(file_open_dir(f->store->folder, 0700, &folder, &err), 0);
 	assert_int_equal(seal_key_load(folder, "key", &f->key, &err), 0);
 	close(folder);
