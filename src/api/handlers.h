@@ -124,6 +124,18 @@ void xet_reconstruct_v2(struct http_request *request, void *context);
 void xet_get_data(struct http_request *request, void *context);
 void xet_telemetry(struct http_request *request, void *context);
 
+/* usage.c, usage_records.c */
+void usage_show(struct http_request *request, void *context);
+void usage_records_list(struct http_request *request, void *context);
+void usage_billing_jobs(struct http_request *request, void *context);
+
+/* admin_money.c */
+void admin_credits_list(struct http_request *request, void *context);
+void admin_credits_grant(struct http_request *request, void *context);
+void admin_credits_revoke(struct http_request *request, void *context);
+void admin_budgets_show(struct http_request *request, void *context);
+void admin_budgets_set(struct http_request *request, void *context);
+
 /* hub.c */
 void hub_serve(struct http_request *request, void *context);
 void hub_write(struct http_request *request, void *context);
@@ -131,7 +143,6 @@ void hub_create_repository(struct http_request *request, void *context);
 
 /* not_built.c */
 void not_built_expose(struct http_request *request, void *context);
-void not_built_billing(struct http_request *request, void *context);
 void not_built_repositories(struct http_request *request, void *context);
 void not_built_device_login(struct http_request *request, void *context);
 

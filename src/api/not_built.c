@@ -5,12 +5,6 @@
 #include "api/handlers.h"
 #include "api/jobs.h"
 
-void not_built_billing(struct http_request *request, void *context)
-{
-	answer_fail(request, E_UNSUPPORTED,
-	            "Usage and billing are not built yet in this version of Hearth");
-}
-
 void not_built_expose(struct http_request *request, void *context)
 {
 	autojob struct job_record job = {0};

@@ -39,6 +39,21 @@ static const struct route_query history_query[] = {
         {"cursor", "Where to go on; from the Link header of the page before", "string", false},
         {"limit", "Ticks per page, 1 to 1000, default 100", "integer", false},
         {0}};
+static const struct route_query usage_query[] = {
+        {"namespace", "Whose; absent: the caller's own, over the Unix socket all", "string", false},
+        {"by", "namespace, user, flavor (default), group, day, month or label", "string", false},
+        {"label", "With by=label: the key whose values are summed up", "string", false},
+        {"from", "First day, such as 2026-05-01; absent: the first of this month", "string", false},
+        {"to", "Last day; absent: today", "string", false},
+        {0}};
+static const struct route_query usage_records_query[] = {
+        {"namespace", "Whose; absent: the caller's own", "string", false},
+        {"from", "First day on which they began, such as 2026-05-01; absent: the first of this month",
+         "string", false},
+        {"to", "Last day; absent: today", "string", false},
+        {"cursor", "Where to go on; from the Link header of the page before", "string", false},
+        {"limit", "Records per page, 1 to 1000, default 100", "integer", false},
+        {0}};
 static const struct route_query logs_query[] = {
         {"tail", "Begin with the last N lines; absent: with the first line", "integer", false},
         {"follow", "false: end with the lines stored now instead of waiting for more", "boolean",
@@ -372,9 +387,29 @@ static const struct http_route routes[] = {
 	ROW("DELETE", "/admin/groups/{name}/{group}", admin_groups_remove, SMALL_BODY_MAX,
 		RIGHT_ADMIN, "admin", "Remove a resource group, by name or id"),
 
+	/* Money */
+	ROW("GET", "/api/settings/billing/usage/jobs", usage_billing_jobs, 0,
+		RIGHT_USER, "usage", "What the caller's own jobs of this month cost, running ones so far", .answer = "BillingUsage"),
+	ROW("GET", "/api/usage", usage_show, 0,
+		RIGHT_IMAGE_READ, "usage", "Time and money used, summed up; running jobs so far",
+		.description = "Of one namespace that the caller may read (by default their own), or of all over the Unix socket. "
+			"Days are UTC; what ran over midnight has its share in each day.",
+		.query = usage_query, .answer = "Usage"),
+	ROW("GET", "/api/usage/records", usage_records_list, 0,
+		RIGHT_IMAGE_READ, "usage", "Attempts that ran, newest first, with their time and cost",
+		.query = usage_records_query, .answer = "UsageRecordList"),
+	ROW("GET", "/admin/credits/{name}", admin_credits_list, 0,
+		RIGHT_ADMIN, "admin", "Credits of a user or organization", .answer = "Credits"),
+	ROW("POST", "/admin/credits/{name}", admin_credits_grant, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Grant credits", .body = "CreditRequest", .answer = "Credit"),
+	ROW("DELETE", "/admin/credits/{name}/{credit}", admin_credits_revoke, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Take back what is left of a credit"),
+	ROW("GET", "/admin/budgets/{name}", admin_budgets_show, 0,
+		RIGHT_ADMIN, "admin", "The budget of a user or organization", .answer = "Budget"),
+	ROW("PUT", "/admin/budgets/{name}", admin_budgets_set, SMALL_BODY_MAX,
+		RIGHT_ADMIN, "admin", "Change the budget; null: as the settings say", .body = "BudgetRequest", .answer = "Budget"),
+
 	/* Families of the Hub that this version does not have */
-	ROW("GET", "/api/settings/billing/usage/jobs", not_built_billing, 0,
-		RIGHT_USER, "not built yet", "Usage and cost of jobs", .status = "501"),
 	ROW("POST", "/api/repos/create", hub_create_repository, JOB_BODY_MAX,
 		RIGHT_USER, "not built yet", "Repositories are not part of Hearth", .status = "404"),
 	ROW("POST", "/oauth/device", not_built_device_login, SMALL_BODY_MAX,

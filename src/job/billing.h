@@ -69,6 +69,9 @@ void billing_state(struct billing *billing, const char *namespace_id, struct bil
 void billing_each_running(struct billing *billing, const char *namespace_id,
 			  void (*fn)(void *, const struct usage_record *), void *arg);
 
+/* Sets used_ms and cost so far of a record that runs; of others nothing. */
+void billing_fill_running(struct billing *billing, struct usage_record *record);
+
 #define BILLING_AMOUNT_MAX_USD 1000000000
 /* An admin's changes; they take effect at once. `expires_ms` 0: never. */
 int billing_grant(struct billing *billing, const char *namespace_id, int64_t amount_micro_usd, int64_t expires_ms,

@@ -182,30 +182,38 @@ void billing_job_cost(struct billing *billing, const struct job_record *job, str
 struct running_walk {
 	struct billing *billing;
 	const char *namespace_id;
-	int64_t now_ms;
 	void (*fn)(void *, const struct usage_record *);
 	void *arg;
 };
+
+void billing_fill_running(struct billing *billing, struct usage_record *record)
+{
+	const struct running_attempt *running;
+
+	if (!billing || record->ended_ms)
+		return;
+	running = id_table_find(&billing->running, record->job_id);
+	if (!running || running->number != record->attempt)
+		return;
+	record->used_ms = running_used_ms(running, clock_now_ms());
+	record->cost_micro_usd = ledger_cost(record->used_ms, record->price_hour_micro_usd);
+}
 
 static void running_tell(void *arg, const struct usage_record *stored)
 {
 	struct running_walk *walk = arg;
 	struct usage_record record = *stored;
-	const struct running_attempt *running =
-	        id_table_find(&walk->billing->running, record.job_id);
 
-	if (!running ||
-	    (walk->namespace_id && strcmp(walk->namespace_id, record.namespace_id) != 0))
+	if (walk->namespace_id && strcmp(walk->namespace_id, record.namespace_id) != 0)
 		return;
-	record.used_ms = running_used_ms(running, walk->now_ms);
-	record.cost_micro_usd = ledger_cost(record.used_ms, record.price_hour_micro_usd);
+	billing_fill_running(walk->billing, &record);
 	walk->fn(walk->arg, &record);
 }
 
 void billing_each_running(struct billing *billing, const char *namespace_id,
                           void (*fn)(void *, const struct usage_record *), void *arg)
 {
-	struct running_walk walk = {billing, namespace_id, clock_now_ms(), fn, arg};
+	struct running_walk walk = {billing, namespace_id, fn, arg};
 
 	if (billing)
 		usage_each_running(billing->db, running_tell, &walk);

@@ -12,7 +12,8 @@
 
 #define USAGE_SELECT                                                                               \
 	"SELECT j.id, n.id, u.id, coalesce(g.id, ''), u.name, r.attempt, r.flavor, r.price_hour,"  \
-	" r.started_ms, r.ended_ms, r.used_ms, r.cost, r.taken, coalesce(a.started_us, 0)"         \
+	" r.started_ms, r.ended_ms, r.used_ms, r.cost, r.taken, coalesce(a.started_us, 0), "       \
+	"coalesce(g.name, '')"                                                                     \
 	" FROM usage_records r JOIN jobs j ON j.seq = r.job"                                       \
 	" JOIN accounts n ON n.seq = r.namespace JOIN accounts u ON u.seq = r.user"                \
 	" LEFT JOIN resource_groups g ON g.seq = r.resource_group"                                 \
@@ -26,6 +27,25 @@ int64_t ledger_cost(int64_t used_ms, int64_t price_hour_micro_usd)
 		return 0;
 	cost = ((__int128)used_ms * price_hour_micro_usd + MS_PER_HOUR / 2) / MS_PER_HOUR;
 	return cost > INT64_MAX ? INT64_MAX : (int64_t)cost;
+}
+
+bool usage_share_next(const struct usage_record *record, struct usage_share *share)
+{
+	int64_t from_ms = share->until_ms, to_ms;
+
+	if (share->attempts)
+		return false;
+	share->day = (record->started_ms + from_ms) / LEDGER_DAY_MS;
+	to_ms = (share->day + 1) * LEDGER_DAY_MS - record->started_ms;
+	if (to_ms >= record->used_ms) {
+		share->attempts = 1;
+		to_ms = record->used_ms;
+	}
+	share->used_ms = to_ms - from_ms;
+	share->cost_micro_usd = ledger_cost(to_ms, record->price_hour_micro_usd) -
+	                        ledger_cost(from_ms, record->price_hour_micro_usd);
+	share->until_ms = to_ms;
+	return true;
 }
 
 static void usage_read(sqlite3_stmt *stmt, struct usage_record *ret)
@@ -46,6 +66,7 @@ static void usage_read(sqlite3_stmt *stmt, struct usage_record *ret)
 	statement_column_id(stmt, 3, ret->group_id);
 	statement_column_array(stmt, 4, ret->user_name, sizeof(ret->user_name));
 	statement_column_array(stmt, 6, ret->flavor, sizeof(ret->flavor));
+	statement_column_array(stmt, 14, ret->group_name, sizeof(ret->group_name));
 }
 
 static void usage_read_all(struct database *db, sqlite3_stmt *stmt,

@@ -20,7 +20,7 @@
 struct usage_record {
 	char job_id[ID_SIZE], namespace_id[ID_SIZE], user_id[ID_SIZE];
 	char group_id[ID_SIZE]; /* "": none */
-	char user_name[ACCOUNT_NAME_MAX + 1]; /* of readers */
+	char user_name[ACCOUNT_NAME_MAX + 1], group_name[ACCOUNT_NAME_MAX + 1]; /* of readers */
 	int attempt;
 	char flavor[64];
 	int64_t price_hour_micro_usd;
@@ -33,6 +33,14 @@ struct usage_record {
 /* used_ms at a price per hour, rounded to the nearest micro-USD, halves up; never overflows below 10^12 per hour
  * and ten years; nothing for negative times. */
 int64_t ledger_cost(int64_t used_ms, int64_t price_hour_micro_usd);
+
+/* One UTC day's share of a record; as an attempt it counts in its last day. */
+struct usage_share {
+	int64_t day, attempts, used_ms, cost_micro_usd;
+	int64_t until_ms; /* of the record's own time */
+};
+/* Begin with {0}; false: there is no further day. All shares of a record add up to it exactly. */
+bool usage_share_next(const struct usage_record *record, struct usage_share *share);
 
 /* Nothing when the row is there already: a start that is told again after a restart. */
 void usage_begin(struct database *db, const struct usage_record *record);

@@ -10,11 +10,6 @@
 
 #include <string.h>
 
-/* One day's share of a record. */
-struct usage_share {
-	int64_t day, attempts, used_ms, cost;
-};
-
 static void sums_add_day(struct database *db, const struct usage_record *record,
                          const struct usage_share *share)
 {
@@ -26,7 +21,7 @@ static void sums_add_day(struct database *db, const struct usage_record *record,
 	                " used_ms = used_ms + excluded.used_ms, cost = cost + excluded.cost",
 	                "iiittiii", share->day, account_seq(db, record->namespace_id),
 	                account_seq(db, record->user_id), record->group_id, record->flavor,
-	                share->attempts, share->used_ms, share->cost);
+	                share->attempts, share->used_ms, share->cost_micro_usd);
 }
 
 static void sums_add_labels(struct database *db, const struct usage_record *record,
@@ -46,35 +41,17 @@ static void sums_add_labels(struct database *db, const struct usage_record *reco
 		        " used_ms = used_ms + excluded.used_ms, cost = cost + excluded.cost",
 		        "tiitiii", key, share->day, namespace_seq,
 		        json_is_string(value) ? json_string_value(value) : "", share->attempts,
-		        share->used_ms, share->cost);
+		        share->used_ms, share->cost_micro_usd);
 	}
 }
 
 void usage_sums_add(struct database *db, const struct usage_record *record, const json_t *labels)
 {
-	int64_t from_ms = 0; /* of the record's own time */
+	struct usage_share share = {0};
 
-	for (;;) {
-		int64_t at_ms = record->started_ms + from_ms;
-		int64_t day = at_ms / LEDGER_DAY_MS;
-		int64_t to_ms = (day + 1) * LEDGER_DAY_MS - record->started_ms;
-		bool is_last = to_ms >= record->used_ms;
-		struct usage_share share;
-
-		if (is_last)
-			to_ms = record->used_ms;
-		share = (struct usage_share){
-		        .day = day,
-		        .attempts = is_last,
-		        .used_ms = to_ms - from_ms,
-		        .cost = ledger_cost(to_ms, record->price_hour_micro_usd) -
-		                ledger_cost(from_ms, record->price_hour_micro_usd),
-		};
+	while (usage_share_next(record, &share)) {
 		sums_add_day(db, record, &share);
 		sums_add_labels(db, record, labels, &share);
-		if (is_last)
-			return;
-		from_ms = to_ms;
 	}
 }
 
