@@ -3,7 +3,9 @@
 #include "api/job_extras.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "job/billing.h"
+#include "job/extend.h"
 
 /* Adds members to `extras`. */
 typedef void extras_fn(struct api *api, const struct job_record *job, json_t *extras);
@@ -23,7 +25,26 @@ static void extras_cost(struct api *api, const struct job_record *job, json_t *e
 	                              (json_int_t)cost.price_hour_micro_usd));
 }
 
+static void extras_time_limit(struct api *api, const struct job_record *job, json_t *extras)
+{
+	struct job_time_limit limit;
+	char text[CLOCK_TEXT_SIZE];
+	json_t *value;
+
+	if (!job_find_time_limit(api->jobs, job, &limit) ||
+	    (!limit.is_running && !limit.was_changed))
+		return;
+	value = json_pack("{s:b}", "extended", limit.was_changed);
+	if (limit.is_running) {
+		json_object_set_new(value, "endsAt",
+		                    json_string(clock_format_iso(limit.ends_ms, text)));
+		json_object_set_new(value, "secondsLeft", json_integer(limit.left_s));
+	}
+	json_object_set_new(extras, "timeLimit", value);
+}
+
 static extras_fn *const writers[] = {
+        extras_time_limit,
         extras_cost,
         queue_extras,
 };

@@ -14,6 +14,8 @@
 #include "job/attempt.h"
 #include "job/webhook_service.h"
 
+#include <string.h>
+
 static int extend_check_range(const struct job_service *service, const struct job_record *job,
                               int64_t timeout_s, struct error *err)
 {
@@ -103,4 +105,32 @@ int job_set_timeout(struct job_service *service, const char *job_id, int64_t tim
 	if (active)
 		extend_tell(service, active, &job, more_s);
 	return 0;
+}
+
+static void extend_look_at_event(void *arg, int64_t seq, const char *kind, const char *data,
+                                 int64_t at_ms)
+{
+	struct job_time_limit *limit = arg;
+
+	limit->was_changed |= strcmp(kind, "timeout") == 0;
+}
+
+bool job_find_time_limit(struct job_service *service, const struct job_record *job,
+                         struct job_time_limit *ret)
+{
+	const struct active_job *active = active_find(service, job->id);
+	int64_t running_us = active && active->is_live ? attempt_running_us(active) : -1;
+
+	*ret = (struct job_time_limit){0};
+	if (stage_is_terminal(job->stage))
+		return false;
+	events_each(service->db, job->id, 0, extend_look_at_event, ret);
+	if (running_us < 0)
+		return true;
+	int64_t left_ms = job->timeout_s * 1000 - running_us / 1000;
+
+	ret->is_running = true;
+	ret->ends_ms = clock_now_ms() + left_ms;
+	ret->left_s = left_ms > 0 ? left_ms / 1000 : 0;
+	return true;
 }

@@ -10,4 +10,14 @@
  * the monitor is told after the commit, and again after a restart. */
 int job_set_timeout(struct job_service *service, const char *job_id, int64_t timeout_s, struct error *err);
 
+struct job_time_limit {
+	bool is_running;  /* ends_ms and left_s are known */
+	bool was_changed; /* since the job was submitted */
+	int64_t ends_ms;  /* by the wall clock as it is now */
+	int64_t left_s;
+};
+/* False for a job that is over. */
+bool job_find_time_limit(struct job_service *service, const struct job_record *job,
+			 struct job_time_limit *ret);
+
 #endif
