@@ -45,6 +45,7 @@ struct queue_request {
 	const struct flavor *flavor;
 	struct job_wishes *wishes; /* where all must be low, its priority is lowered */
 	const char *resource_group_id; /* NULL: none */
+	int64_t jobs; /* that would wait: elements of an array */
 };
 int queue_admit(struct job_service *service, const struct queue_request *request,
 		char ret_group[ID_SIZE], struct error *err);

@@ -266,7 +266,6 @@ int queue_admit(struct job_service *service, const struct queue_request *request
                 char ret_group[ID_SIZE], struct error *err)
 {
 	const struct job_wishes *wishes = request->wishes;
-	int64_t count = wishes->is_array ? wishes->array_last - wishes->array_first + 1 : 1;
 	struct resource_group group;
 	struct subject subjects[3];
 	int n;
@@ -275,7 +274,7 @@ int queue_admit(struct job_service *service, const struct queue_request *request
 	    (n = admit_subjects(service, request, &group, subjects, err)) < 0)
 		return -1;
 	for (int i = 0; i < n; i++)
-		if (subject_check_queue(service, &subjects[i], count, err) < 0)
+		if (subject_check_queue(service, &subjects[i], request->jobs, err) < 0)
 			return -1;
 	return 0;
 }

@@ -104,7 +104,7 @@ struct submit_entry {
 };
 
 static int submit_check(struct job_service *service, const struct submit_entry *entry,
-                        struct job_wishes *wishes, struct error *err)
+                        struct job_wishes *wishes, int64_t jobs, struct error *err)
 {
 	const json_t *spec = entry->record->spec;
 	const struct queue_request request = {
@@ -113,6 +113,7 @@ static int submit_check(struct job_service *service, const struct submit_entry *
 	        .flavor = entry->flavor,
 	        .wishes = wishes,
 	        .resource_group_id = json_get_text(spec, "resourceGroupId", NULL),
+	        .jobs = jobs,
 	};
 
 	if (job_volumes_check_for(service->db, service->configuration, spec, entry->creator->id,
@@ -135,7 +136,7 @@ static int submit_insert(struct job_service *service, const struct submit_entry 
 
 	if (job_wishes_parse(service->configuration, record->labels, &wishes, err) < 0 ||
 	    array_plan_make(service, entry->creator, &wishes, &is_array, &plan, err) < 0 ||
-	    submit_check(service, entry, &wishes, err) < 0)
+	    submit_check(service, entry, &wishes, is_array ? array_plan_count(&plan) : 1, err) < 0)
 		return -1;
 	record->priority = wishes.priority;
 	record->hold = wishes.is_held ? HOLD_OWNER : HOLD_NONE;
