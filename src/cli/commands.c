@@ -140,6 +140,10 @@ static const struct option_row labels_options[] = {
 	{ "clear", 0, OPTION_FLAG, .help = "Remove all labels" },
 	ACCOUNT, OUTPUT, HELP, { 0 } };
 
+static const struct option_row queue_options[] = {
+	{ "limit", 0, OPTION_INTEGER, "N", .help = "At most N jobs; 100 if not given" },
+	TOKEN, OUTPUT, HELP, { 0 } };
+
 static const struct option_row hardware_options[] = { OUTPUT, HELP, { 0 } };
 static const struct option_row token_options[] = { TOKEN, OUTPUT, HELP, { 0 } };
 static const struct option_row only_help_options[] = { HELP, { 0 } };
@@ -208,6 +212,21 @@ static const struct option_row bucket_sync_options[] = {
 
 static const struct option_row admin_options[] = { SOCKET, OUTPUT, HELP, { 0 } };
 
+static const struct option_row admin_limits_options[] = {
+	{ "user", 0, OPTION_FLAG, .help = "NAME is a user, in all namespaces together" },
+	{ "group", 0, OPTION_FLAG, .help = "NAME is the id of a resource group" },
+	SOCKET, OUTPUT, HELP, { 0 } };
+
+static const struct option_row admin_limits_set_options[] = {
+	{ "max-running", 0, OPTION_TEXT, "N", .help = "Jobs at once; none, 0 for nothing, or default for the setting" },
+	{ "max-queued", 0, OPTION_TEXT, "N", .help = "Jobs that may wait; none, 0 or default" },
+	{ "max-devices", 0, OPTION_TEXT, "N", .help = "Accelerators at once; none, 0 or default" },
+	{ "max-priority", 0, OPTION_TEXT, "N", .help = "Highest priority, -100 to 100; jobs that ask for none get no more; default" },
+	{ "weight", 0, OPTION_TEXT, "N", .help = "Share of the machine: 100 is normal, 200 twice as much; 1 to 1000; default" },
+	{ "user", 0, OPTION_FLAG, .help = "NAME is a user, in all namespaces together" },
+	{ "group", 0, OPTION_FLAG, .help = "NAME is the id of a resource group" },
+	SOCKET, OUTPUT, HELP, { 0 } };
+
 static const struct option_row admin_token_options[] = {
 	{ "name", 0, OPTION_TEXT, "NAME", .help = "What the token is called; default if not given" },
 	{ "role", 0, OPTION_TEXT, "ROLE", "read write", .help = "read or write; write if not given" },
@@ -274,6 +293,14 @@ const struct command commands[] = {
 	  "Give a job that waits or runs more time",
 	  "TIME is added to the time limit: seconds, or a number with s, m, h or d (90, 30m, 1.5h). It is too late "
 	  "once the limit is reached." },
+	{ "queue", NULL, JOBS, "", 0, 0, false, queue_options, queue_command,
+	  "Show who waits, in the order of the queue",
+	  "Jobs of everybody, with place, priority and about when they start; held ones last. What they are is shown "
+	  "to nobody." },
+	{ "queue hold", NULL, JOBS, "JOB_IDS...", 1, -1, false, job_options, queue_hold_command,
+	  "Keep waiting jobs from being started", NULL },
+	{ "queue release", NULL, JOBS, "JOB_IDS...", 1, -1, false, job_options, queue_release_command,
+	  "Release jobs that are held", NULL },
 	{ "wait", NULL, JOBS, "JOB_IDS...", 1, -1, false, wait_options, wait_command,
 	  "Wait until jobs are over",
 	  "Exits with 0 if all of them completed, else with 1." },
@@ -402,6 +429,32 @@ const struct command commands[] = {
 	  "List the tokens of a user, with their last use", NULL },
 	{ "admin token revoke", "admin token rm", SERVER, "USER TOKEN", 2, 2, false, admin_options, admin_token_revoke_command,
 	  "Revoke a token by its name or id", NULL },
+
+	{ "admin queue hold", NULL, SERVER, "JOB_ID", 1, 1, false, admin_options, admin_queue_hold_command,
+	  "Hold any waiting job; its owner cannot release it", NULL },
+	{ "admin queue release", NULL, SERVER, "JOB_ID", 1, 1, false, admin_options, admin_queue_release_command,
+	  "Release a job, whoever holds it", NULL },
+	{ "admin queue first", NULL, SERVER, "JOB_ID", 1, 1, false, admin_options, admin_queue_first_command,
+	  "Put a waiting job before all others", NULL },
+	{ "admin queue last", NULL, SERVER, "JOB_ID", 1, 1, false, admin_options, admin_queue_last_command,
+	  "Put a waiting job behind all others", NULL },
+	{ "admin queue normal", NULL, SERVER, "JOB_ID", 1, 1, false, admin_options, admin_queue_normal_command,
+	  "Undo first or last", NULL },
+	{ "admin queue priority", NULL, SERVER, "JOB_ID N", 2, 2, false, admin_options, admin_queue_priority_command,
+	  "Set the priority of a job, -100 to 100", "For a negative number: hearth admin queue priority -- JOB_ID -10" },
+	{ "admin limits ls", "admin limits list", SERVER, "", 0, 0, false, admin_options, admin_limits_list_command,
+	  "List all limits that were set", NULL },
+	{ "admin limits show", NULL, SERVER, "NAME", 1, 1, false, admin_limits_options, admin_limits_show_command,
+	  "Show the limits of a namespace, a user or a resource group", NULL },
+	{ "admin limits set", NULL, SERVER, "NAME", 1, 1, false, admin_limits_set_options, admin_limits_set_command,
+	  "Set limits of a namespace, a user or a resource group",
+	  "Without --user and --group of the namespace NAME, whoever submits there. What is not given stays." },
+	{ "admin group add", "admin group create, admin groups add, admin groups create", SERVER, "NAMESPACE NAME", 2, 2, false, admin_options, admin_group_add_command,
+	  "Create a resource group in an organization", NULL },
+	{ "admin group ls", "admin group list, admin groups ls, admin groups list", SERVER, "NAMESPACE", 1, 1, false, admin_options, admin_group_list_command,
+	  "List the resource groups of an organization", NULL },
+	{ "admin group rm", "admin group remove, admin groups rm, admin groups remove", SERVER, "NAMESPACE NAME", 2, 2, false, admin_options, admin_group_remove_command,
+	  "Remove a resource group, by name or id", NULL },
 
 	{ "completion", NULL, SHELL, "bash|zsh|fish", 1, 1, false, only_help_options, completion_command,
 	  "Print the completion script of a shell",
