@@ -139,18 +139,25 @@ static bool host_has_cgroup2(void)
 	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-static void add_volumes(json_t *mounts, const json_t *volumes)
+static const char *bind_options(const json_t *mount)
+{
+	bool is_read_only = json_get_bool(mount, "read_only", true);
+
+	if (json_get_bool(mount, "is_device", false))
+		return "bind,rw,nosuid,noexec";
+	if (json_get_bool(mount, "is_recursive", false))
+		return is_read_only ? "rbind,ro,nosuid,nodev" : "rbind,rw,nosuid,nodev";
+	return is_read_only ? "bind,ro,nosuid,nodev" : "bind,rw,nosuid,nodev";
+}
+
+static void add_binds(json_t *mounts, const json_t *more)
 {
 	size_t i;
-	json_t *volume;
+	json_t *mount;
 
-	json_array_foreach(volumes, i, volume)
-	{
-		add_mount(mounts, "bind", json_get_text(volume, "source", ""),
-		          json_get_text(volume, "target", ""),
-		          json_get_bool(volume, "read_only", true) ? "bind,ro,nosuid,nodev"
-		                                                   : "bind,rw,nosuid,nodev");
-	}
+	json_array_foreach(more, i, mount)
+	        add_mount(mounts, "bind", json_get_text(mount, "source", ""),
+	                  json_get_text(mount, "target", ""), bind_options(mount));
 }
 
 static json_t *make_mounts(const struct bundle_options *o)
@@ -174,7 +181,7 @@ static json_t *make_mounts(const struct bundle_options *o)
 	if (o->ca_source)
 		add_mount(mounts, "bind", o->ca_source, BUNDLE_CA_PATH,
 		          "bind,ro,nosuid,noexec,nodev");
-	add_volumes(mounts, o->mounts);
+	add_binds(mounts, o->mounts);
 	return mounts;
 }
 
@@ -186,14 +193,22 @@ static json_t *joined_namespace(const char *type, int fd)
 	return json_pack("{s:s, s:s}", "type", type, "path", path);
 }
 
+static json_t *make_masks(const struct bundle_options *o)
+{
+	json_t *paths = text_list(masked_paths);
+
+	if (o->masks)
+		(void)json_array_extend(paths, (json_t *)(uintptr_t)o->masks);
+	return paths;
+}
+
 static json_t *make_linux(const struct bundle_options *o)
 {
-	json_t *all =
-	        json_pack("{s:[o, o, {s:s}, {s:s}, {s:s}, {s:s}, {s:s}], s:o, s:o}", "namespaces",
-	                  joined_namespace("user", o->user_fd),
-	                  joined_namespace("network", o->network_fd), "type", "pid", "type",
-	                  "mount", "type", "ipc", "type", "uts", "type", "cgroup", "maskedPaths",
-	                  text_list(masked_paths), "readonlyPaths", text_list(read_only_paths));
+	json_t *all = json_pack(
+	        "{s:[o, o, {s:s}, {s:s}, {s:s}, {s:s}, {s:s}], s:o, s:o}", "namespaces",
+	        joined_namespace("user", o->user_fd), joined_namespace("network", o->network_fd),
+	        "type", "pid", "type", "mount", "type", "ipc", "type", "uts", "type", "cgroup",
+	        "maskedPaths", make_masks(o), "readonlyPaths", text_list(read_only_paths));
 
 	json_object_set_new(all, "sysctl",
 	                    json_pack("{s:s, s:s}", "net.ipv4.ip_unprivileged_port_start", "0",

@@ -19,8 +19,9 @@ struct bundle_options {
 	const char *seccomp_program; /* what counts instead, for crun; NULL: none */
 	int user_fd, network_fd;     /* namespaces, opened by the runtime as ours */
 	const char *ca_source;       /* file to show at BUNDLE_CA_PATH; NULL: none */
-	const json_t
-	        *mounts; /* {"source","target","read_only"} each, bound into the job; NULL: none */
+	const json_t *mounts; /* {"source","target","read_only","is_device","is_recursive"} each,
+	                       * bound into the job; the last two may be absent; NULL: none */
+	const json_t *masks;  /* more paths that the job must not see; NULL: none */
 };
 
 /* Write config.json into the present directory (0600). */

@@ -24,14 +24,12 @@
 #define CPU_PERIOD_US 100000
 #define FIGURE_MAX 8192
 
-enum part { PART_MEMORY, PART_CPU, PART_CPUACCT, PART_PIDS, PART_COUNT };
+enum part { PART_MEMORY, PART_CPU, PART_CPUACCT, PART_PIDS, PART_DEVICES, PART_COUNT };
 #define PART_UNIFIED PART_MEMORY
 
 static const char *const part_names[PART_COUNT] = {
-        [PART_MEMORY] = "memory",
-        [PART_CPU] = "cpu",
-        [PART_CPUACCT] = "cpuacct",
-        [PART_PIDS] = "pids",
+        [PART_MEMORY] = "memory", [PART_CPU] = "cpu",         [PART_CPUACCT] = "cpuacct",
+        [PART_PIDS] = "pids",     [PART_DEVICES] = "devices",
 };
 
 struct cgroup {
@@ -201,6 +199,9 @@ static int make_parts(struct cgroup *cg, const char *parent, const char *name, s
 	for (int i = 0; i < n_parts; i++) {
 		autofree char *base = cg->is_unified ? xstrdup(CGROUP_ROOT)
 		                                     : xasprintf(CGROUP_ROOT "/%s", part_names[i]);
+		/* The one that a job can do without. */
+		if (i == PART_DEVICES && access(base, F_OK))
+			continue;
 		if (make_group(base, parent, name, &cg->paths[i], err))
 			return -1;
 		cg->fds[i] = open(cg->paths[i], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
@@ -257,7 +258,7 @@ static pid_t fork_v1(const struct cgroup *cg)
 	pid_t pid = fork();
 
 	for (int i = 0; pid == 0 && i < PART_COUNT; i++) {
-		if (write_file(cg->fds[i], "tasks", "0"))
+		if (cg->fds[i] >= 0 && write_file(cg->fds[i], "tasks", "0"))
 			_exit(126);
 	}
 	return pid;
@@ -273,6 +274,12 @@ static pid_t fork_unified(const struct cgroup *cg)
 	};
 
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+int cgroup_devices_fd(const struct cgroup *cg, bool *ret_is_unified)
+{
+	*ret_is_unified = cg->is_unified;
+	return cg->fds[cg->is_unified ? PART_UNIFIED : PART_DEVICES];
 }
 
 pid_t cgroup_fork(const struct cgroup *cg)

@@ -37,6 +37,9 @@ void cgroup_free(struct cgroup *cgroup); /* the group itself stays; NULL is fine
 
 /* fork() whose child is in the group. A child that cannot get there exits with status 126. */
 pid_t cgroup_fork(const struct cgroup *cgroup);
+/* The folder where devices are restricted (borrowed): the group's own in v2, that of the controller `devices` in v1.
+ * -1: the kernel has no such controller. */
+int cgroup_devices_fd(const struct cgroup *cgroup, bool *ret_is_unified);
 /* Unreadable figures are 0. */
 void cgroup_read_usage(struct cgroup *cgroup, struct cgroup_usage *ret);
 /* Call `fn` for each process in the group until it returns false; true if it never did. */

@@ -13,6 +13,7 @@
 #include "base/volume.h"
 #include "container/bundle.h"
 #include "container/command_check.h"
+#include "container/devices.h"
 #include "container/overlay.h"
 #include "container/root_files.h"
 #include "container/runtime.h"
@@ -36,6 +37,7 @@ struct host_files {
 	char *seccomp_program; /* NULL: the runtime compiles `seccomp` */
 	bool has_emulators;
 	struct runtime *runtime;
+	struct devices *devices; /* NULL: none */
 };
 
 static int open_host_files(const struct configuration *c, struct host_files *ret, struct error *err)
@@ -75,6 +77,31 @@ static int make_cgroup(struct monitor *m, struct error *err)
 
 	(void)snprintf(name, sizeof(name), "%s.%lld", m->spec.job_id, (long long)m->spec.attempt);
 	return cgroup_create(m->configuration->cgroup_parent, name, &limits, &m->cgroup, err);
+}
+
+/* Once per state folder, not for each job. */
+static void warn_of_devices(const struct monitor *m, const struct error *why)
+{
+	autofree char *path = xasprintf("%s/run/devices-unguarded", m->configuration->state_dir);
+	autoclose int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (fd >= 0)
+		log_warning("jobs are kept from devices by their namespaces only: %s", why->text);
+}
+
+/* Without devices of its own a job has no node to open anyway; with some, others would be a node
+ * away. */
+static int restrict_devices(const struct monitor *m, const struct devices *devices,
+                            struct error *err)
+{
+	struct error why = ERROR_INIT;
+
+	if (devices_restrict(devices, m->cgroup, &why) == 0)
+		return 0;
+	if (devices)
+		return fail(err, why.code, "Jobs with devices cannot run here: %s", why.text);
+	warn_of_devices(m, &why);
+	return 0;
 }
 
 static int make_network(struct monitor *m, struct error *err)
@@ -136,6 +163,7 @@ static int prepare_root(const struct monitor *m, const struct host_files *files,
                         bool has_etc, struct user_lookup *ret_user, struct error *err)
 {
 	autoclose int root_fd = open(STAGE_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *command = json_string_value(json_array_get(m->spec.args, 0));
 	size_t i;
 	json_t *volume;
 
@@ -158,8 +186,13 @@ static int prepare_root(const struct monitor *m, const struct host_files *files,
 	}
 	if (root_files_make_dir(root_fd, m->spec.cwd, owner, err))
 		return error_prefix(err, "Working directory");
-	return command_check(root_fd, json_string_value(json_array_get(m->spec.args, 0)),
-	                     m->spec.env, m->spec.cwd, files->has_emulators, err);
+	devices_set_env(files->devices, m->spec.env);
+	if (devices_prepare_root(files->devices, root_fd, owner, err))
+		return -1;
+	return devices_have_program(files->devices, command)
+	               ? 0
+	               : command_check(root_fd, command, m->spec.env, m->spec.cwd,
+	                               files->has_emulators, err);
 }
 
 static int make_root(struct monitor *m, const struct host_files *files, uint32_t first_id,
@@ -178,6 +211,17 @@ static int make_root(struct monitor *m, const struct host_files *files, uint32_t
 	if (overlay_mount(&options, &m->upper_fd, err))
 		return -1;
 	return prepare_root(m, files, first_id, has_etc, ret_user, err);
+}
+
+/* Before the volumes, so that nothing of a volume lies on the way to a device's file. */
+static int show_devices(struct devices *devices, uint32_t first_id, const struct user_lookup *user,
+                        json_t *ret_mounts, json_t *ret_masks, struct error *err)
+{
+	if (devices_make(devices, first_id + user->uid, first_id + user->gid, err))
+		return -1;
+	devices_add_mounts(devices, ret_mounts);
+	devices_add_masks(devices, ret_masks);
+	return 0;
 }
 
 /* Files of a volume seem to belong to whoever the job runs as. */
@@ -218,16 +262,19 @@ static int build(struct monitor *m, struct host_files *files, struct error *err)
 	        (uint32_t)(m->configuration->first_id + m->spec.slot * USER_NAMESPACE_IDS);
 	struct user_lookup user;
 
-	autojson json_t *mounts = json_array();
+	autojson json_t *mounts = json_array(), *masks = json_array();
 
 	if (open_host_files(m->configuration, files, err) ||
+	    devices_open(m->configuration, m->spec.devices, &files->devices, err) ||
 	    volumes_open(m->configuration, m->spec.mounts, &m->volumes, err) ||
-	    make_cgroup(m, err) || stage_build(err) || volumes_start(m->volumes, err) ||
+	    make_cgroup(m, err) || restrict_devices(m, files->devices, err) || stage_build(err) ||
+	    volumes_start(m->volumes, err) ||
 	    user_namespace_create(first_id, &m->namespaces, err) || make_network(m, err) ||
 	    make_root(m, files, first_id, &user, err) ||
 	    monitor_uv_mount(m, first_id, user.uid, user.gid, err))
 		return -1;
-	if (await_volumes(m, first_id, &user, mounts, err))
+	if (show_devices(files->devices, first_id, &user, mounts, masks, err) ||
+	    await_volumes(m, first_id, &user, mounts, err))
 		return -1;
 	if (files->ca_fd >= 0 && stage_bind_file(files->ca_fd, CA_FILE, err))
 		return -1;
@@ -241,6 +288,7 @@ static int build(struct monitor *m, struct host_files *files, struct error *err)
 	        .network_fd = m->namespaces.network_fd,
 	        .ca_source = files->ca_fd >= 0 ? STAGE_DIR "/" CA_FILE : NULL,
 	        .mounts = mounts,
+	        .masks = masks,
 	};
 	return bundle_write(&bundle, err) || start(m, files->runtime, first_id, &user, err) ? -1
 	                                                                                    : 0;
@@ -258,5 +306,6 @@ int monitor_build(struct monitor *m, struct error *err)
 	json_decref(files.seccomp);
 	free(files.seccomp_program);
 	runtime_close(files.runtime);
+	devices_free(files.devices);
 	return rc;
 }

@@ -98,7 +98,7 @@ class Lab:
         return attempt
 
     def close(self):
-        for part in ("", "memory", "cpu", "cpuacct", "pids"):
+        for part in ("", "memory", "cpu", "cpuacct", "pids", "devices"):
             parent = os.path.join("/sys/fs/cgroup", part, self.cgroup)
             for path, _, _ in os.walk(parent, topdown=False):  # of killed monitors, too
                 os.rmdir(path)
