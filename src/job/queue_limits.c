@@ -265,7 +265,6 @@ int queue_check(struct job_service *service, const struct queue_request *request
 int queue_admit(struct job_service *service, const struct queue_request *request,
                 char ret_group[ID_SIZE], struct error *err)
 {
-	const struct job_wishes *wishes = request->wishes;
 	struct resource_group group;
 	struct subject subjects[3];
 	int n;
