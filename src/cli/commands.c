@@ -210,6 +210,30 @@ static const struct option_row bucket_sync_options[] = {
 	{ "verbose", 'v', OPTION_FLAG, .help = "Say what happens to each file and why" },
 	TOKEN, OUTPUT, HELP, { 0 } };
 
+#define USAGE_WHAT \
+	{ "by", 0, OPTION_TEXT, "WHAT", "flavor user day month label group namespace job", .help = "flavor, user, day, month, label, group, namespace, or job: one line per attempt" }, \
+	{ "label", 'l', OPTION_TEXT, "KEY", .help = "Sum up by the values of this label" }, \
+	{ "from", 0, OPTION_TEXT, "DATE", .help = "First day, such as 2026-05-01 (UTC); the first of this month if not given" }, \
+	{ "to", 0, OPTION_TEXT, "DATE", .help = "Last day; today if not given" }, \
+	{ "csv", 0, OPTION_FLAG, .help = "As comma-separated values, for spreadsheets" }
+
+static const struct option_row usage_options[] = { USAGE_WHAT, ACCOUNT, OUTPUT, HELP, { 0 } };
+
+static const struct option_row admin_usage_options[] = {
+	USAGE_WHAT,
+	{ "namespace", 0, OPTION_TEXT, "NAME", .help = "User or organization; all, if not given" },
+	SOCKET, OUTPUT, HELP, { 0 } };
+
+static const struct option_row admin_credits_options[] = {
+	{ "expires", 0, OPTION_TEXT, "WHEN", .help = "Last day (2026-12-31) or time from now (30d); never if not given" },
+	{ "note", 0, OPTION_TEXT, "TEXT", .help = "What it is for" },
+	SOCKET, OUTPUT, HELP, { 0 } };
+
+static const struct option_row admin_budget_options[] = {
+	{ "monthly", 0, OPTION_TEXT, "USD", "default", .help = "What may be spent in a month; default: as the settings say" },
+	{ "unlimited", 0, OPTION_TEXT, "WHETHER", "yes no default", .help = "yes: neither budget nor credits limit it" },
+	SOCKET, OUTPUT, HELP, { 0 } };
+
 static const struct option_row admin_options[] = { SOCKET, OUTPUT, HELP, { 0 } };
 
 static const struct option_row admin_limits_options[] = {
@@ -309,6 +333,11 @@ const struct command commands[] = {
 	  "--label replaces all labels; --name alone keeps them; --clear removes them." },
 	{ "hardware", NULL, JOBS, "", 0, 0, false, hardware_options, hardware_command,
 	  "List flavors and prices", NULL },
+
+	{ "usage", NULL, JOBS, "", 0, 0, false, usage_options, usage_command,
+	  "Show the time and the money that jobs used",
+	  "This month by flavor, if nothing else is asked for. Jobs that run count with what they have used so "
+	  "far. Days are UTC; what ran over midnight has its share in each day." },
 
 	{ "webhooks ls", "webhooks list", WEBHOOKS, "", 0, 0, false, token_options, webhooks_list_command,
 	  "List your webhooks", NULL },
@@ -429,6 +458,21 @@ const struct command commands[] = {
 	  "List the tokens of a user, with their last use", NULL },
 	{ "admin token revoke", "admin token rm", SERVER, "USER TOKEN", 2, 2, false, admin_options, admin_token_revoke_command,
 	  "Revoke a token by its name or id", NULL },
+	{ "admin usage", NULL, SERVER, "", 0, 0, false, admin_usage_options, admin_usage_command,
+	  "Show the time and the money that everybody used, by namespace",
+	  NULL },
+	{ "admin credits grant", "admin credits add", SERVER, "NAMESPACE AMOUNT", 2, 2, false, admin_credits_options, admin_credits_grant_command,
+	  "Give a user or organization credits in USD",
+	  "Whoever was ever given credits can spend no more than them. Those that expire first are used first." },
+	{ "admin credits ls", "admin credits list", SERVER, "NAMESPACE", 1, 1, false, admin_options, admin_credits_list_command,
+	  "List credits, with what is left of each", NULL },
+	{ "admin credits revoke", "admin credits rm", SERVER, "NAMESPACE CREDIT_ID", 2, 2, false, admin_options, admin_credits_revoke_command,
+	  "Take back what is left of a credit", NULL },
+	{ "admin budget show", NULL, SERVER, "NAMESPACE", 1, 1, false, admin_options, admin_budget_show_command,
+	  "Show the monthly budget of a user or organization", NULL },
+	{ "admin budget set", NULL, SERVER, "NAMESPACE", 1, 1, false, admin_budget_options, admin_budget_set_command,
+	  "Set the monthly budget of a user or organization",
+	  "At 80 % webhooks are told (budget-80), at 100 % its jobs are cancelled. --monthly 0 allows only what is free." },
 
 	{ "admin queue hold", NULL, SERVER, "JOB_ID", 1, 1, false, admin_options, admin_queue_hold_command,
 	  "Hold any waiting job; its owner cannot release it", NULL },

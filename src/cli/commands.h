@@ -54,6 +54,14 @@ int bucket_du_command(struct invocation *in);
 int login_command(struct invocation *in);
 int whoami_command(struct invocation *in);
 
+int usage_command(struct invocation *in);
+int admin_usage_command(struct invocation *in);
+int admin_credits_grant_command(struct invocation *in);
+int admin_credits_list_command(struct invocation *in);
+int admin_credits_revoke_command(struct invocation *in);
+int admin_budget_show_command(struct invocation *in);
+int admin_budget_set_command(struct invocation *in);
+
 int admin_user_add_command(struct invocation *in);
 int admin_user_list_command(struct invocation *in);
 int admin_user_remove_command(struct invocation *in);
