@@ -47,6 +47,8 @@ static extras_fn *const writers[] = {
         extras_time_limit,
         extras_cost,
         queue_extras,
+        after_extras,
+        array_extras,
 };
 
 json_t *job_extras(struct api *api, const struct job_record *job)

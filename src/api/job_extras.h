@@ -14,6 +14,9 @@
 /* Yours to release; NULL when there is nothing to say. */
 json_t *job_extras(struct api *api, const struct job_record *job);
 
+/* array_extras.c */
+void after_extras(struct api *api, const struct job_record *job, json_t *extras);
+void array_extras(struct api *api, const struct job_record *job, json_t *extras);
 /* queue.c */
 void queue_extras(struct api *api, const struct job_record *job, json_t *extras);
 

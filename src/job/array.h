@@ -43,6 +43,13 @@ void array_hold_changed(struct job_service *service, const struct active_job *jo
 /* After a restart, with the queue filled. */
 void array_recover(struct job_service *service);
 bool array_is_array(struct database *db, const char *job_id);
+/* What there is of an array, also of one that is over; false: it is none. */
+struct array_view {
+	struct array_plan plan;
+	int total;
+	int64_t counts[STAGE_COUNT]; /* those that were not made yet are SCHEDULING */
+};
+bool array_view(struct job_service *service, const char *job_id, struct array_view *ret);
 /* Of an array: "Elements: 12 waiting, 4 running, 80 completed, 4 failed"; of an element that is
  * kept back: what for. */
 void array_explain(struct job_service *service, const char *job_id, char *ret, size_t size);

@@ -70,6 +70,25 @@ void array_conclude(struct job_service *service, struct array *array)
 		active_end(service, active);
 }
 
+bool array_view(struct job_service *service, const char *job_id, struct array_view *ret)
+{
+	const struct array *array = array_find(service, job_id);
+	int64_t made = 0;
+
+	if (!arrays_find(service->db, job_id, &ret->plan))
+		return false;
+	if (array)
+		memcpy(ret->counts, array->counts, sizeof(ret->counts));
+	else
+		elements_count(service->db, job_id, ret->counts);
+	ret->total = array_plan_count(&ret->plan);
+	for (int stage = 0; stage < STAGE_COUNT; stage++)
+		made += ret->counts[stage];
+	if (array)
+		ret->counts[STAGE_SCHEDULING] += ret->total - made;
+	return true;
+}
+
 static size_t explain_count(char *ret, size_t size, size_t len, int64_t count, const char *what)
 {
 	if (count <= 0 || len >= size)
