@@ -15,6 +15,8 @@
 #include "store/accounts.h"
 #include "store/database.h"
 
+struct device_service;
+
 struct api {
 	struct loop *loop;
 	struct database *db;
@@ -26,6 +28,7 @@ struct api {
 	struct xet_service *xet;
 	struct schedule_service *schedules;
 	struct webhook_service *webhooks;
+	struct device_service *devices; /* NULL: none */
 	struct billing *billing; /* NULL: nothing is counted */
 	const char *version;
 	int64_t started_ms;

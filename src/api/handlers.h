@@ -29,8 +29,9 @@ void logs_follow(struct http_request *request, void *context);
 void metrics_stream_follow(struct http_request *request, void *context);
 void events_stream_follow(struct http_request *request, void *context);
 
-/* hardware.c, whoami.c */
+/* hardware.c, devices.c, whoami.c */
 void hardware_list(struct http_request *request, void *context);
+void devices_list(struct http_request *request, void *context);
 void whoami_show(struct http_request *request, void *context);
 void whoami_agent_harnesses(struct http_request *request, void *context);
 

@@ -47,6 +47,7 @@ static extras_fn *const writers[] = {
         extras_time_limit,
         extras_cost,
         queue_extras,
+        devices_extras,
         after_extras,
         array_extras,
 };

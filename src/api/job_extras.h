@@ -20,4 +20,7 @@ void array_extras(struct api *api, const struct job_record *job, json_t *extras)
 /* queue.c */
 void queue_extras(struct api *api, const struct job_record *job, json_t *extras);
 
+/* devices.c */
+void devices_extras(struct api *api, const struct job_record *job, json_t *extras);
+
 #endif

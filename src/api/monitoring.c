@@ -142,6 +142,7 @@ void monitoring_metrics(struct http_request *request, void *context)
 	write_requests(&out, api->metrics);
 	write_jobs(&out, api);
 	write_schedules(&out, api);
+	devices_write_metrics(&out, context);
 	if (api->server)
 		write_number(&out, "hearth_http_connections", "gauge", "Open connections.",
 		             http_server_connection_count(api->server));

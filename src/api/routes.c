@@ -117,7 +117,8 @@ static const struct route_query deliveries_query[] = {
 static const struct http_route routes[] = {
 	/* Jobs */
 	ROW("GET", "/api/jobs/hardware", hardware_list, 0,
-		RIGHT_ANONYMOUS, "jobs", "List the flavors of hardware, with prices per minute", .answer = "HardwareList"),
+		RIGHT_ANONYMOUS, "jobs", "List the flavors of hardware, with prices per minute",
+		.description = "Those that the caller may use; without a token, those that everyone may.", .answer = "HardwareList"),
 	ROW("POST", "/api/jobs/{ns}", jobs_create, JOB_BODY_MAX,
 		RIGHT_NAMESPACE_WRITE, "jobs", "Submit a job; the answer means that it is on disk",
 		.description = "With the header Idempotency-Key (or the label hearth.idempotency-key) a repeated submission "
@@ -174,6 +175,12 @@ static const struct http_route routes[] = {
 		RIGHT_USER, "jobs", "The queue, in the order in which it is served; held jobs last",
 		.description = "Everyone sees the order of all jobs, and nothing of what they are: no names, images, commands or labels.",
 		.query = queue_query, .answer = "Queue"),
+
+	ROW("GET", "/api/devices", devices_list, 0,
+		RIGHT_USER, "jobs", "The accelerators of this machine, how they are, and who has them",
+		.description = "`jobs` names those of namespaces that the caller may read; a device with `busy` and no jobs is somebody "
+			"else's.",
+		.answer = "DeviceList"),
 
 	/* Schedules */
 	ROW("POST", "/api/scheduled-jobs/{ns}", schedules_create, JOB_BODY_MAX,

@@ -205,6 +205,7 @@ static bool describe_card(struct nvml *nvml, unsigned index, struct nvml_device 
 	if (nvml->f.get_handle(index, &ret->handle) != CODE_SUCCESS ||
 	    nvml->f.get_uuid(ret->handle, ret->uuid, sizeof(ret->uuid)) != CODE_SUCCESS)
 		return false;
+	ret->card_handle = ret->handle;
 	describe(nvml, ret);
 	if (nvml->f.get_pci && nvml->f.get_pci(ret->handle, &pci) == CODE_SUCCESS) {
 		(void)snprintf(ret->bus_id, sizeof(ret->bus_id), "%.31s", pci.bus_id);
@@ -337,8 +338,7 @@ void nvml_watch_errors(struct nvml *nvml, const struct nvml_device *devices, siz
 	if (!nvml->events && nvml->f.event_set_new(&nvml->events) != CODE_SUCCESS)
 		nvml->events = NULL;
 	for (size_t i = 0; nvml->events && i < n; i++) {
-		if (!*devices[i].parent)
-			(void)nvml->f.event_register(devices[i].handle, EVENT_XID, nvml->events);
+		(void)nvml->f.event_register(devices[i].card_handle, EVENT_XID, nvml->events);
 	}
 }
 

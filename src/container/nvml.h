@@ -30,7 +30,7 @@ struct nvml_device {
 	int64_t memory_bytes;
 	bool is_divided; /* a card in MIG mode: jobs get its instances only */
 	char fault[160]; /* why no job should have it; "" */
-	void *handle;	 /* of the library */
+	void *handle, *card_handle; /* of the library; the same but for instances */
 };
 
 /* `setting`: "auto" or a path. E_NOT_FOUND: there is no library, or no driver behind it; E_UNAVAILABLE: it

@@ -18,11 +18,12 @@
 struct device_service;
 struct webhook_service;
 
-/* Runs `program list` and waits for it, at most devices.probe_timeout. Never fails: what cannot be found
+/* NULL `program`: there are no devices. `db_fd`: STATE/db, where those of before are remembered; borrowed.
+ * Runs `program list` and waits for it, at most devices.probe_timeout. Never fails: what cannot be found
  * out is logged and left out. Then add the flavors of the Hub and of this machine to `configuration`
  * (before anybody keeps a pointer to one) and warn about configured flavors that no device serves. */
 struct device_service *device_service_new(struct loop *loop, struct configuration *configuration,
-					  const char *program);
+					  const char *program, int db_fd);
 /* Begin watching. Tells `jobs` (job_service_set_devices) what there is now and at each change. */
 void device_service_start(struct device_service *service, struct job_service *jobs,
 			  struct webhook_service *webhooks);
@@ -33,5 +34,13 @@ const struct device *device_service_get(const struct device_service *service, si
 /* The newest reading; false: none in the last five seconds. */
 bool device_service_sample(const struct device_service *service, const char *uuid,
 			   struct device_sample *ret);
+
+/* Live jobs that hold devices; `devices`: CDI names with commas. NULL service: none. */
+void device_service_each_holder(const struct device_service *service,
+				void (*fn)(void *arg, const char *job_id, const char *namespace_id,
+					   const char *devices),
+				void *arg);
+/* Those of one live job; NULL: none. Borrowed. */
+const char *device_service_of_job(const struct device_service *service, const char *job_id);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "job/billing.h"
+#include "job/device_service.h"
 #include "job/volumes.h"
 #include "server/first_start.h"
 #include "server/notify.h"
@@ -30,6 +31,7 @@ struct serve {
 	struct database *db;
 	struct seal_key *key;
 	struct image_service *images;
+	struct device_service *devices;
 	struct job_service *jobs;
 	struct http_client *client;
 	struct webhook_service *webhooks;
@@ -135,6 +137,17 @@ static int open_state(struct serve *s, int state_fd, struct error *err)
 	return seal_key_load(s->db_fd, "seal.key", &s->key, err);
 }
 
+/* A server without it runs jobs all the same. */
+static void wire_devices(struct serve *s)
+{
+	struct error err = ERROR_INIT;
+	char *program = NULL; /* for ever */
+
+	if (program_find("hearth-devices", &program, &err) < 0)
+		log_warning("no devices are offered: %s", err.text);
+	s->devices = device_service_new(s->loop, s->configuration, program, s->db_fd);
+}
+
 static void wire_services(struct serve *s)
 {
 	const struct configuration *c = s->configuration;
@@ -173,6 +186,7 @@ static void wire_services(struct serve *s)
 	        .db = s->db,
 	        .configuration = c,
 	        .jobs = s->jobs,
+	        .devices = s->devices,
 	        .images = s->images,
 	        .client = s->client,
 	        .webhooks = s->webhooks,
@@ -244,6 +258,7 @@ static void start_jobs(struct serve *s)
 	struct backend_events events = job_service_backend_events(s->jobs);
 
 	billing_start(s->billing, s->jobs, s->webhooks);
+	device_service_start(s->devices, s->jobs, s->webhooks);
 	job_service_start(s->jobs, backend_local_new(s->loop, s->configuration, s->images,
 	                                             s->attempts_fd, s->link_fd, &events));
 	webhook_service_start(s->webhooks, s->jobs);
@@ -263,6 +278,7 @@ int serve(struct configuration *c, const struct options *options, struct sockets
 	if (open_state(&s, state_fd, err) < 0)
 		return -1;
 	loop_set_turn_end(s.loop, end_turn, &s);
+	wire_devices(&s);
 	wire_services(&s);
 	if (wire_buckets(&s, err) < 0)
 		return -1;
