@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "container/device_inventory.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,9 @@ static bool flush(struct watch *watch)
 
 	while (at < watch->out.len) {
 		ssize_t n = write(STDOUT_FILENO, watch->out.data + at, watch->out.len - at);
+		struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+		if (n < 0 && errno == EAGAIN && poll(&out, 1, -1) > 0)
+			continue;
 		if (n <= 0)
 			return false;
 		at += (size_t)n;

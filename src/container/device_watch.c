@@ -8,16 +8,19 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "container/metrics_file.h"
+#include "container/stage.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -204,6 +207,12 @@ static _Noreturn void become_program(const struct device_watch *w, const struct 
 	for (int i = 1; i < NSIG; i++)
 		(void)signal(i, SIG_DFL);
 	(void)setsid();
+	/* The host's files as they are, not what the stage covers; and no hold on the job's mounts.
+	 */
+	if (getuid() == 0 &&
+	    (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	     umount2(STAGE_DIR, MNT_DETACH) < 0))
+		_exit(126);
 	if (dup2(output_fd, STDOUT_FILENO) < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
 	    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		_exit(126);
