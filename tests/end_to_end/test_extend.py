@@ -131,7 +131,7 @@ def test_history(server, finished):
 
 def test_stats_of_a_finished_job(server, finished, hf):
     done = hf("jobs", "stats", finished)
-    assert done.returncode == 0 and finished[:16] in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and finished[:12] in done.stdout, done.stdout + done.stderr
     done = server.hearth("stats", finished)
     assert done.returncode == 0 and finished in done.stdout, done.stdout + done.stderr
     done = server.hearth("stats", "--json", finished)
