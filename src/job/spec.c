@@ -168,6 +168,11 @@ static int spec_read_labels(const struct configuration *configuration, json_t *b
 	if (job_wishes_parse(configuration, spec->labels, &wishes, err) < 0 ||
 	    job_wishes_check_user(NULL, spec->labels, err) < 0)
 		return -1;
+	if (retry_rule_repeats(&wishes.retry) &&
+	    (wishes.attempts ? wishes.attempts : spec->attempts) < 2)
+		return fail(err, E_INVALID,
+		            "labels.hearth.retry has no effect with one attempt; add the label "
+		            "hearth.attempts with 2 or more");
 	key = json_string_value(json_object_get(spec->labels, KEY_LABEL));
 	snprintf(spec->idempotency_key, sizeof(spec->idempotency_key), "%s", key ? key : "");
 	return 0;

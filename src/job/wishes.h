@@ -63,6 +63,9 @@ struct job_wishes {
 	struct retry_rule retry;
 };
 
+/* Does it name any cause? */
+bool retry_rule_repeats(const struct retry_rule *rule);
+
 /* With the defaults of the settings where nothing is asked. E_INVALID names the label and what would be
  * right; *ret then has what was read so far. Rights (priority above scheduler.max_priority) are checked by
  * who knows the namespace. */

@@ -51,3 +51,11 @@ int wish_retry(const struct wish *wish, struct job_wishes *ret, struct error *er
 			return wish_fail(wish->label, cause, RETRY_RIGHT, err);
 	return 0;
 }
+
+bool retry_rule_repeats(const struct retry_rule *rule)
+{
+	static const struct retry_rule none = {0};
+
+	return rule->outcomes != 0 ||
+	       memcmp(rule->exit_codes, none.exit_codes, sizeof(none.exit_codes)) != 0;
+}
