@@ -6,9 +6,14 @@
 #include "base/memory.h"
 #include "job/array.h"
 #include "job/run_history.h"
+#include "job/wishes.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* An attempt holds its place from its creation, and its limit counts from its start: an image may
+ * have to be pulled in between. What takes longer than this makes promises late. */
+#define SETUP_MS 60000
 
 struct active_job *active_new(struct job_service *service, const struct scheduler_entry *place)
 {
@@ -21,6 +26,22 @@ struct active_job *active_new(struct job_service *service, const struct schedule
 	return job;
 }
 
+int64_t active_short_limit_ms(const struct job_service *service, int64_t timeout_s)
+{
+	return (timeout_s + service->configuration->grace_s) * 1000 + SETUP_MS;
+}
+
+static int64_t active_limit_ms(const struct job_service *service, const struct job_record *job)
+{
+	struct error ignored = ERROR_INIT;
+	struct job_wishes wishes;
+	int64_t grace_s = service->configuration->grace_s;
+
+	if (job_wishes_parse(service->configuration, job->labels, &wishes, &ignored) == 0)
+		grace_s = wishes.grace_s;
+	return (job->timeout_s + grace_s) * 1000;
+}
+
 struct scheduler_entry active_place(const struct job_service *service, const struct job_record *job,
                                     const struct flavor *flavor)
 {
@@ -29,7 +50,7 @@ struct scheduler_entry active_place(const struct job_service *service, const str
 	        .priority = job->priority,
 	        .rank = job->rank,
 	        .arrived_ms = job->created_ms,
-	        .limit_ms = job->timeout_s * 1000 + service->configuration->grace_s * 1000,
+	        .limit_ms = active_limit_ms(service, job) + SETUP_MS,
 	        .expected_ms = run_history_expect(service->history, job),
 	        .not_before_ms = job->not_before_ms,
 	        .hold = (enum scheduler_hold)job->hold,
@@ -90,6 +111,22 @@ void active_enqueue(struct job_service *service, struct active_job *job, int num
 	active_set_counted(service, job, true);
 	job->place.is_retry = number > 1;
 	scheduler_enqueue(service->scheduler, &job->place);
+}
+
+void active_know_start(struct job_service *service, struct active_job *job,
+                       const struct job_record *record)
+{
+	int64_t before_ms = job->attempt_started_ms - job->place.held_since_ms;
+	int64_t expected_ms = run_history_expect(service->history, record);
+
+	if (!job->place.is_holding)
+		return;
+	if (before_ms < 0)
+		before_ms = 0;
+	scheduler_change_begin(service->scheduler, &job->place);
+	job->place.limit_ms = before_ms + active_limit_ms(service, record);
+	job->place.expected_ms = expected_ms ? before_ms + expected_ms : 0;
+	scheduler_change_end(service->scheduler, &job->place);
 }
 
 static enum scheduler_hold active_hold(const struct active_job *job)

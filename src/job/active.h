@@ -77,6 +77,11 @@ struct active_job *active_new(struct job_service *service, const struct schedule
 /* The place of a job in the scheduler, without hold. */
 struct scheduler_entry active_place(const struct job_service *service, const struct job_record *job,
 				    const struct flavor *flavor);
+/* How long it may hold its place, as far as a short row tells. */
+int64_t active_short_limit_ms(const struct job_service *service, int64_t timeout_s);
+/* Its attempt runs since attempt_started_ms: so its limit is known exactly. */
+void active_know_start(struct job_service *service, struct active_job *job,
+		       const struct job_record *record);
 struct active_job *active_find(const struct job_service *service, const char *id);
 /* It waits for its next attempt, `number`. */
 void active_enqueue(struct job_service *service, struct active_job *job, int number);

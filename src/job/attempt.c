@@ -231,6 +231,7 @@ static void attempt_set_running(struct job_service *service, struct active_job *
 	job->attempt_started_ms = started_ms;
 	job->started_monotonic_us = clock_monotonic_us() - running_us;
 	active_set_progress(job, NULL);
+	active_know_start(service, job, record);
 	attempts_set_started(service->db, job->entry.id, job->number, started_ms,
 	                     job->started_monotonic_us);
 	attempt_write_event(service, job->entry.id,

@@ -66,17 +66,17 @@ static void recovery_adopt(struct job_service *service, const struct attempt_rec
 	job->is_canceled = stage_is_terminal(record.stage);
 	scheduler_hold(service->scheduler, &job->place, attempt->slot, attempt->devices,
 	               attempt->created_ms, clock_now_ms());
+	if (job->attempt_started_ms)
+		active_know_start(service, job, &record);
 	attempt_adopt(service, job);
 }
 
-static bool recovery_has_room(const struct configuration *configuration,
-                              const struct flavor *flavor)
+/* Devices are not known yet, and may come back: only the rest is a reason to give a job up. */
+static bool recovery_has_room(const struct job_service *service, const struct flavor *flavor)
 {
-	return flavor &&
-	       (configuration->cpu_millis == 0 ||
-	        flavor->cpu_millis <= configuration->cpu_millis) &&
-	       (configuration->memory_bytes == 0 ||
-	        flavor->memory_bytes <= configuration->memory_bytes);
+	struct error ignored = ERROR_INIT;
+
+	return flavor && scheduler_check(service->scheduler, flavor, &ignored) == 0;
 }
 
 /* Of the short row, so that a hundred thousand of them are read in a moment. */
@@ -89,7 +89,7 @@ static struct scheduler_entry recovery_place(const struct job_service *service,
 	        .priority = waiting->priority,
 	        .rank = waiting->rank,
 	        .arrived_ms = waiting->created_ms,
-	        .limit_ms = (waiting->timeout_s + service->configuration->grace_s) * 1000,
+	        .limit_ms = active_short_limit_ms(service, waiting->timeout_s),
 	        .not_before_ms = waiting->not_before_ms,
 	        .hold = (enum scheduler_hold)waiting->hold,
 	};
@@ -110,7 +110,7 @@ static void recovery_enqueue(void *arg, const struct job_waiting *waiting)
 	/* An array needs no room; its elements come to their ends one by one. */
 	if (!flavor && array_is_array(service->db, waiting->id))
 		flavor = &unknown_flavor;
-	if (flavor == &unknown_flavor || recovery_has_room(service->configuration, flavor)) {
+	if (flavor == &unknown_flavor || recovery_has_room(service, flavor)) {
 		struct scheduler_entry place = recovery_place(service, waiting, flavor);
 
 		active_enqueue(service, active_new(service, &place), waiting->last_number + 1);

@@ -1,268 +1,305 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The queue, the free resources and the slots. See the header. */
-#include "job/scheduler.h"
+/* What the owner of the queue calls. See scheduler_private.h for where the rest
+ * is. */
+#include "job/scheduler_private.h"
 
 #include "base/memory.h"
-#include "base/quantity.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What the scheduler knows of an entry in a queue. */
-struct scheduler_place {
-	struct scheduler_entry *entry;
-	int64_t ticket, position;
-	struct scheduler_place *previous, *next;
-};
-
-struct queue {
-	struct scheduler_place *first, *last;
-};
-
-struct scheduler {
-	int64_t cpu_millis, memory_bytes, max_running;
-	struct scheduler_usage usage;
-	struct queue retries, arrivals;
-	int64_t next_ticket;
-	int64_t seen_ticket; /* the last scheduler_next() knew all tickets below this one */
-	bool are_positions_valid;
-	uint8_t *slots; /* one byte each: taken or not */
-	int n_slots, first_free_slot;
-};
-
-struct scheduler *scheduler_new(const struct configuration *configuration)
+struct scheduler *scheduler_new(const struct configuration *c)
 {
 	struct scheduler *scheduler = xcalloc(1, sizeof(*scheduler));
 
-	scheduler->cpu_millis = configuration->cpu_millis ? configuration->cpu_millis : INT64_MAX;
-	scheduler->memory_bytes =
-	        configuration->memory_bytes ? configuration->memory_bytes : INT64_MAX;
-	scheduler->max_running =
-	        configuration->max_running > 0 ? configuration->max_running : INT64_MAX;
+	scheduler->capacity = (struct amount){
+	        c->cpu_millis > 0 ? c->cpu_millis : NO_ROOM / 4,
+	        c->memory_bytes > 0 ? c->memory_bytes : NO_ROOM / 4,
+	        c->max_running > 0 ? c->max_running : NO_ROOM / 4,
+	};
+	scheduler->is_backfilling = c->backfill;
+	scheduler->is_sharing_between = c->share_between_owners;
+	scheduler->half_life_ms = (double)(c->half_life_s > 0 ? c->half_life_s : 86400) * 1000;
+	scheduler->default_max[SCOPE_NAMESPACE] =
+	        c->max_running_per_namespace > 0 ? c->max_running_per_namespace : -1;
+	scheduler->default_max[SCOPE_USER] =
+	        c->max_running_per_user > 0 ? c->max_running_per_user : -1;
+	scheduler->default_max[SCOPE_GROUP] = -1;
 	return scheduler;
+}
+
+static void place_free(struct scheduler_place *place)
+{
+	free(place->devices);
+	free(place->device_names);
+	free(place);
+}
+
+static void place_list_free(const struct place_list *list)
+{
+	for (struct scheduler_place *place = list->first, *next; place; place = next) {
+		next = place->next;
+		place_free(place);
+	}
+}
+
+/* Their entries may be gone already. */
+static void scheduler_free_places(struct scheduler *scheduler)
+{
+	for (size_t i = 0; i < scheduler->n_lanes; i++) {
+		for (struct bin *bin = scheduler->lanes[i]->bins, *next; bin; bin = next) {
+			next = bin->next;
+			place_list_free(&bin->retries);
+			place_list_free(&bin->arrivals);
+			free(bin);
+		}
+		free(scheduler->lanes[i]);
+	}
+	for (size_t i = 0; i < scheduler->n_paused; i++)
+		place_free(scheduler->paused[i]);
+	for (size_t i = 0; i < scheduler->n_holding; i++)
+		place_free(scheduler->holding[i]);
+	place_list_free(&scheduler->held);
 }
 
 void scheduler_free(struct scheduler *scheduler)
 {
 	if (!scheduler)
 		return;
+	plan_clear(scheduler);
+	scheduler_free_places(scheduler);
+	inventory_clear(scheduler);
+	kinds_clear(scheduler);
+	scopes_clear(scheduler);
+	free(scheduler->lanes);
+	free(scheduler->paused);
+	free(scheduler->holding);
+	free(scheduler->pass.heap.lanes);
+	free(scheduler->order.heap.lanes);
+	free(scheduler->order.places);
 	free(scheduler->slots);
 	free(scheduler);
 }
 
-static struct queue *scheduler_queue(struct scheduler *scheduler,
-                                     const struct scheduler_entry *entry)
+void scheduler_set_names(struct scheduler *scheduler, scheduler_name_fn *fn, void *arg)
 {
-	return entry->is_retry ? &scheduler->retries : &scheduler->arrivals;
+	scheduler->name = fn;
+	scheduler->name_arg = arg;
 }
 
-static struct scheduler_place *scheduler_first(const struct scheduler *scheduler)
+void scheduler_changed(struct scheduler *scheduler)
 {
-	return scheduler->retries.first ? scheduler->retries.first : scheduler->arrivals.first;
+	scheduler->pass.is_valid = false;
+	scheduler->order.is_valid = false;
+}
+
+static void scheduler_set_clock(struct scheduler *scheduler, int64_t now_ms)
+{
+	if (now_ms > scheduler->now_ms)
+		scheduler->now_ms = now_ms;
+}
+
+int64_t place_limit_ms(const struct scheduler_place *place)
+{
+	int64_t limit_ms = place->entry->limit_ms;
+
+	return limit_ms > 0 && limit_ms < FOREVER_MS ? limit_ms : FOREVER_MS;
+}
+
+int64_t place_end_ms(const struct scheduler *scheduler, const struct scheduler_place *place)
+{
+	return place->end_ms > scheduler->now_ms ? place->end_ms : scheduler->now_ms + 1;
+}
+
+int place_compare_urgency(const struct scheduler_place *a, const struct scheduler_place *b)
+{
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	return a->priority > b->priority ? -1 : a->priority < b->priority;
+}
+
+/* What it was when it came into its lane: the owner may be about to change it.
+ */
+static void place_note(struct scheduler_place *place)
+{
+	place->rank = place->entry->rank;
+	place->priority = place->entry->priority;
+	place->limit_ms = place_limit_ms(place);
+}
+
+static struct scheduler_place *place_new(struct scheduler *scheduler, struct scheduler_entry *entry)
+{
+	struct scheduler_place *place = xcalloc(1, sizeof(*place));
+
+	place->entry = entry;
+	place->kind = kind_get(scheduler, entry->flavor);
+	place->ticket = scheduler->next_ticket++;
+	scopes_of(scheduler, place);
+	place_note(place);
+	entry->place = place;
+	return place;
 }
 
 void scheduler_enqueue(struct scheduler *scheduler, struct scheduler_entry *entry)
 {
-	struct queue *queue = scheduler_queue(scheduler, entry);
-	struct scheduler_place *place = xcalloc(1, sizeof(*place));
+	struct scheduler_place *place = place_new(scheduler, entry);
 
-	place->entry = entry;
-	place->ticket = scheduler->next_ticket++;
-	place->previous = queue->last;
-	*(queue->last ? &queue->last->next : &queue->first) = place;
-	queue->last = place;
-	entry->place = place;
 	entry->is_queued = true;
 	scheduler->usage.queued++;
-	scheduler->are_positions_valid = false;
+	scope_count(place, 1, 0);
+	lanes_insert(scheduler, place);
+	scheduler_changed(scheduler);
+}
+
+/* Its place is not anywhere any more. */
+static void scheduler_leave(struct scheduler *scheduler, struct scheduler_place *place)
+{
+	lanes_remove(scheduler, place);
+	scope_count(place, -1, 0);
+	place->entry->is_queued = false;
+	scheduler->usage.queued--;
+	scheduler->order.is_valid = false;
 }
 
 void scheduler_dequeue(struct scheduler *scheduler, struct scheduler_entry *entry)
 {
-	struct queue *queue = scheduler_queue(scheduler, entry);
 	struct scheduler_place *place = entry->place;
 
-	*(place->previous ? &place->previous->next : &queue->first) = place->next;
-	*(place->next ? &place->next->previous : &queue->last) = place->previous;
-	free(place);
+	plan_forget(scheduler, place);
+	scheduler_leave(scheduler, place);
+	order_forget(scheduler, place);
+	scheduler_changed(scheduler);
 	entry->place = NULL;
-	entry->is_queued = false;
-	scheduler->usage.queued--;
-	scheduler->are_positions_valid = false;
+	place_free(place);
 }
 
-static void scheduler_reserve_slots(struct scheduler *scheduler, int count)
+void scheduler_change_begin(struct scheduler *scheduler, struct scheduler_entry *entry)
 {
-	int bigger = scheduler->n_slots ? scheduler->n_slots : 64;
-
-	if (count <= scheduler->n_slots)
-		return;
-	while (bigger < count)
-		bigger *= 2;
-	scheduler->slots = xrealloc(scheduler->slots, (size_t)bigger);
-	memset(scheduler->slots + scheduler->n_slots, 0, (size_t)(bigger - scheduler->n_slots));
-	scheduler->n_slots = bigger;
+	if (entry->is_queued)
+		lanes_remove(scheduler, entry->place);
 }
 
-/* Every slot below first_free_slot is taken. */
-static int scheduler_free_slot(struct scheduler *scheduler)
+static void scheduler_change_queued(struct scheduler *scheduler, struct scheduler_place *place)
 {
-	int slot = scheduler->first_free_slot;
+	int64_t limit_ms = place->limit_ms;
+	bool was_other =
+	        place->rank != place->entry->rank || place->priority != place->entry->priority;
 
-	while (slot < scheduler->n_slots && scheduler->slots[slot])
-		slot++;
-	scheduler->first_free_slot = slot;
-	return slot;
+	if (was_other)
+		plan_forget(scheduler, place);
+	place_note(place);
+	lanes_insert(scheduler, place);
+	if (place->state != PLACE_IN_LANE || place->limit_ms > limit_ms)
+		plan_forget(scheduler, place);
+}
+
+void scheduler_change_end(struct scheduler *scheduler, struct scheduler_entry *entry)
+{
+	struct scheduler_place *place = entry->place;
+
+	if (entry->is_queued) {
+		scheduler_change_queued(scheduler, place);
+	} else if (entry->is_holding) {
+		int64_t end_ms = entry->held_since_ms + place_limit_ms(place);
+
+		scheduler->plan.is_broken |= end_ms > place->end_ms;
+		scheduler->plan.is_loose |= end_ms < place->end_ms;
+		place->end_ms = end_ms;
+	}
+	scheduler_changed(scheduler);
+}
+
+static void scheduler_take(struct scheduler *scheduler, struct scheduler_place *place, int slot,
+                           struct scheduler_device *const *devices, int n_devices, int64_t since_ms)
+{
+	struct scheduler_entry *entry = place->entry;
+
+	slot_take(scheduler, slot);
+	entry->slot = slot;
+	entry->is_holding = true;
+	entry->held_since_ms = since_ms;
+	place->state = PLACE_HOLDING;
+	place->end_ms = since_ms + place_limit_ms(place);
+	scope_count(place, 0, 1);
+	share_hold(scheduler, place, since_ms);
+	inventory_take(place, devices, n_devices);
+	entry->devices = place->device_names;
+	scheduler->taken = amount_add(&scheduler->taken, &place->kind->amount);
+	scheduler->usage.holding++;
+	if (scheduler->n_holding == scheduler->cap_holding) {
+		scheduler->cap_holding = scheduler->cap_holding ? scheduler->cap_holding * 2 : 64;
+		scheduler->holding = xrealloc(scheduler->holding,
+		                              scheduler->cap_holding * sizeof(*scheduler->holding));
+	}
+	place->index = scheduler->n_holding;
+	scheduler->holding[scheduler->n_holding++] = place;
+	plan_started(scheduler, place);
+}
+
+struct scheduler_entry *scheduler_next(struct scheduler *scheduler, int64_t now_ms)
+{
+	struct scheduler_device *devices[DEVICES_PER_JOB];
+	struct scheduler_place *place;
+
+	scheduler_set_clock(scheduler, now_ms);
+	scheduler->seen_ticket = scheduler->next_ticket;
+	lanes_wake(scheduler);
+	place = pass_next(scheduler, devices);
+	if (!place)
+		return NULL;
+	scheduler_leave(scheduler, place);
+	order_forget(scheduler, place);
+	scheduler_take(scheduler, place, slot_find(scheduler), devices, place->kind->n_devices,
+	               scheduler->now_ms);
+	pass_started(scheduler);
+	return place->entry;
 }
 
 void scheduler_hold(struct scheduler *scheduler, struct scheduler_entry *entry, int slot,
                     const char *devices, int64_t since_ms, int64_t now_ms)
 {
-	scheduler_reserve_slots(scheduler, slot + 1);
-	scheduler->slots[slot] = 1;
-	entry->slot = slot;
-	entry->is_holding = true;
-	scheduler->usage.holding++;
-	scheduler->usage.cpu_millis += entry->flavor->cpu_millis;
-	scheduler->usage.memory_bytes += entry->flavor->memory_bytes;
+	struct scheduler_device *found[DEVICES_PER_JOB];
+	int n_devices = inventory_find(scheduler, devices, found);
+
+	scheduler_set_clock(scheduler, now_ms);
+	scheduler_take(scheduler, place_new(scheduler, entry), slot, found, n_devices, since_ms);
+	scheduler->plan.is_broken = true;
+	scheduler_changed(scheduler);
 }
 
 void scheduler_release(struct scheduler *scheduler, struct scheduler_entry *entry, int64_t now_ms)
 {
-	scheduler->slots[entry->slot] = 0;
-	if (entry->slot < scheduler->first_free_slot)
-		scheduler->first_free_slot = entry->slot;
-	entry->is_holding = false;
+	struct scheduler_place *place = entry->place;
+
+	scheduler_set_clock(scheduler, now_ms);
+	slot_free(scheduler, entry->slot);
+	scope_count(place, 0, -1);
+	share_release(scheduler, place);
+	scheduler->holding[place->index] = scheduler->holding[--scheduler->n_holding];
+	scheduler->holding[place->index]->index = place->index;
+	inventory_release(scheduler, place);
+	scheduler->taken = amount_subtract(&scheduler->taken, &place->kind->amount);
 	scheduler->usage.holding--;
-	scheduler->usage.cpu_millis -= entry->flavor->cpu_millis;
-	scheduler->usage.memory_bytes -= entry->flavor->memory_bytes;
-}
-
-static bool scheduler_fits(const struct scheduler *scheduler, const struct flavor *flavor)
-{
-	return scheduler->usage.holding < scheduler->max_running &&
-	       scheduler->usage.cpu_millis + flavor->cpu_millis <= scheduler->cpu_millis &&
-	       scheduler->usage.memory_bytes + flavor->memory_bytes <= scheduler->memory_bytes;
-}
-
-struct scheduler_entry *scheduler_next(struct scheduler *scheduler, int64_t now_ms)
-{
-	struct scheduler_place *place = scheduler_first(scheduler);
-	struct scheduler_entry *entry = place ? place->entry : NULL;
-
-	scheduler->seen_ticket = scheduler->next_ticket;
-	while (place && place->entry->hold != HOLD_NONE)
-		place = place->next ? place->next
-		                    : (place->entry->is_retry ? scheduler->arrivals.first : NULL);
-	entry = place ? place->entry : NULL;
-	if (!entry || !scheduler_fits(scheduler, entry->flavor))
-		return NULL;
-	scheduler_dequeue(scheduler, entry);
-	scheduler_hold(scheduler, entry, scheduler_free_slot(scheduler), NULL, now_ms, now_ms);
-	return entry;
-}
-
-void scheduler_change_begin(struct scheduler *scheduler, struct scheduler_entry *entry)
-{
-}
-
-void scheduler_change_end(struct scheduler *scheduler, struct scheduler_entry *entry)
-{
+	scheduler->plan.is_loose = true;
+	scheduler->plan.are_leavings_valid = false;
+	scheduler_changed(scheduler);
+	entry->is_holding = false;
+	entry->devices = NULL;
+	entry->place = NULL;
+	place_free(place);
 }
 
 int64_t scheduler_wake_ms(const struct scheduler *scheduler)
 {
-	return 0;
-}
-
-void scheduler_set_devices(struct scheduler *scheduler, const struct device *devices, size_t n)
-{
-}
-
-static int64_t scheduler_number(struct scheduler_place *place, int64_t position)
-{
-	for (; place; place = place->next)
-		place->position = position++;
-	return position;
-}
-
-static int64_t scheduler_position(struct scheduler *scheduler, const struct scheduler_place *place)
-{
-	if (!scheduler->are_positions_valid) {
-		(void)scheduler_number(scheduler->arrivals.first,
-		                       scheduler_number(scheduler->retries.first, 0));
-		scheduler->are_positions_valid = true;
-	}
-	return place->position;
-}
-
-static const char *scheduler_format_cpu(int64_t millis, char text[QUANTITY_TEXT_SIZE])
-{
-	snprintf(text, QUANTITY_TEXT_SIZE, "%g", (double)(millis > 0 ? millis : 0) / 1000);
-	return text;
-}
-
-/* The first in the queue: what it needs that is not free. */
-static void scheduler_explain_first(const struct scheduler *scheduler, const struct flavor *flavor,
-                                    char *ret, size_t size)
-{
-	char cpu[QUANTITY_TEXT_SIZE], memory[QUANTITY_TEXT_SIZE];
-	char free_cpu[QUANTITY_TEXT_SIZE], free_memory[QUANTITY_TEXT_SIZE];
-	int64_t free_bytes = scheduler->memory_bytes - scheduler->usage.memory_bytes;
-
-	if (scheduler->usage.holding >= scheduler->max_running) {
-		snprintf(ret, size, "Waiting: %lld of %lld jobs are running",
-		         (long long)scheduler->usage.holding, (long long)scheduler->max_running);
-		return;
-	}
-	snprintf(
-	        ret, size, "Waiting for %s vCPU and %s: %s vCPU and %s are free",
-	        scheduler_format_cpu(flavor->cpu_millis, cpu),
-	        quantity_format_bytes(flavor->memory_bytes, memory),
-	        scheduler_format_cpu(scheduler->cpu_millis - scheduler->usage.cpu_millis, free_cpu),
-	        quantity_format_bytes(free_bytes > 0 ? free_bytes : 0, free_memory));
-}
-
-bool scheduler_explain(struct scheduler *scheduler, struct scheduler_entry *entry, int64_t now_ms,
-                       char *ret, size_t size)
-{
-	int64_t position;
-
-	if (!entry->is_queued || entry->place->ticket >= scheduler->seen_ticket)
-		return false;
-	position = scheduler_position(scheduler, entry->place);
-	if (position == 0)
-		scheduler_explain_first(scheduler, entry->flavor, ret, size);
-	else
-		snprintf(ret, size, "Waiting: %lld job%s ahead", (long long)position,
-		         position == 1 ? "" : "s");
-	return true;
+	return scheduler->n_paused ? scheduler->paused[0]->entry->not_before_ms : 0;
 }
 
 struct scheduler_usage scheduler_usage(const struct scheduler *scheduler)
 {
-	return scheduler->usage;
-}
+	struct scheduler_usage usage = scheduler->usage;
 
-__attribute__((weak)) void scheduler_set_limits(struct scheduler *scheduler, enum scheduler_scope scope, const char *id,
-			  const struct scheduler_limits *limits)
-{
-}
-
-__attribute__((weak)) void scheduler_count(const struct scheduler *scheduler, enum scheduler_scope scope, const char *id,
-		     int64_t *ret_queued, int64_t *ret_running)
-{
-	*ret_queued = *ret_running = 0;
-}
-
-__attribute__((weak)) void scheduler_each(struct scheduler *scheduler, int64_t now_ms, size_t max,
-		    void (*fn)(void *arg, const struct scheduler_view *view), void *arg)
-{
-}
-
-__attribute__((weak)) bool scheduler_find(struct scheduler *scheduler, struct scheduler_entry *entry, int64_t now_ms,
-		    struct scheduler_view *ret)
-{
-	return false;
+	usage.cpu_millis = scheduler->taken.cpu_millis;
+	usage.memory_bytes = scheduler->taken.memory_bytes;
+	inventory_count(scheduler, &usage);
+	return usage;
 }

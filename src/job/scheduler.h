@@ -7,8 +7,9 @@
  * use is the largest share of CPUs, memory or devices × time, decaying by scheduler.half_life); age.
  * The first that does not fit gets a promise: the time by which running jobs' limits leave room
  * for it, with the devices that it will get. Others may overtake it only if that start is not delayed (backfill). A
- * promise stays with its job until it starts, leaves, or somebody of higher priority comes; if a running job's limit
- * is extended it is made anew.
+ * promise stays with its job until it starts, leaves, or somebody of higher priority comes (or the next attempt
+ * of a job of its namespace); if a running job's limit is extended or a device is lost it is made anew. The first
+ * of each flavor has one: neither large nor small ones wait for ever.
  *
  * Limits of namespace, user and resource group, holds and pauses keep an entry from being considered;
  * they never block others. Whole devices are never shared; shared ones hold jobs of one
@@ -77,6 +78,10 @@ void scheduler_free(struct scheduler *scheduler);
 void scheduler_set_devices(struct scheduler *scheduler, const struct device *devices, size_t n);
 void scheduler_set_limits(struct scheduler *scheduler, enum scheduler_scope scope, const char *id,
 			  const struct scheduler_limits *limits);
+/* What explanations call a namespace, user or group. False: no name; "its namespace" then. */
+typedef bool scheduler_name_fn(void *arg, enum scheduler_scope scope, const char *id, char *ret,
+			       size_t size);
+void scheduler_set_names(struct scheduler *scheduler, scheduler_name_fn *fn, void *arg);
 /* Use of the past, for fair shares after a restart: `share_ms` = largest share × milliseconds, which
  * ended at `at_ms`. */
 void scheduler_add_use(struct scheduler *scheduler, const char *namespace_id, double share_ms,

@@ -28,7 +28,7 @@ static void the_queue_keeps_its_order(void **state)
 	assert_told(f, "adopt A.1/0");
 	turn(f);
 	assert_told(f, "");
-	assert_shown(f, f->ids[2], "SCHEDULING 0 Waiting: 1 job ahead");
+	assert_shown(f, f->ids[2], "SCHEDULING 0 Waiting: 1 job ahead, about 61 min");
 	end(f, a, 1, OUTCOME_EXITED, 0);
 	turn(f);
 	assert_told(f, "start B.1/0");
@@ -206,24 +206,28 @@ static void slots_are_kept(void **state)
 static void vanished_flavors_do_not_block(void **state)
 {
 	struct job_fixture *f = *state;
-	const char *a = add(f, json_pack("{s:s}", "flavor", "cpu-upgrade")), *b, *c;
+	const char *a = add(f, json_pack("{s:s}", "flavor", "cpu-upgrade")), *b, *c, *d;
 
 	b = add(f, json_pack("{s:s}", "flavor", "cpu-upgrade"));
 	c = add(f, NULL);
+	d = add(f, NULL);
 	turn(f);
 	/* Smaller than cpu-upgrade now. */
 	f->configuration->cpu_millis = 2000;
 	restart(f);
-	assert_told(f, "adopt A.1/0");
+	assert_told(f, "adopt A.1/0 adopt C.1/1");
 	turn(f);
 	assert_shown(
 	        f, b,
 	        "ERROR 0 The flavor cpu-upgrade was removed from this server, or is larger than "
 	        "it now");
-	assert_shown(f, c, "SCHEDULING 0 Waiting for 1 vCPU and 1 GiB: 0 vCPU and 6 GiB are free");
+	assert_shown(f, d,
+	             "SCHEDULING 0 Waiting for 1 vCPU and 1 GiB: 0 vCPU and 5 GiB are free, about "
+	             "31 min");
 	end(f, a, 1, OUTCOME_EXITED, 0);
 	turn(f);
-	assert_told(f, "start C.1/0");
+	assert_told(f, "start D.1/0");
+	end(f, c, 1, OUTCOME_EXITED, 0);
 }
 
 #define MANY 100000

@@ -37,18 +37,22 @@ static void starts_are_in_order_and_at_once(void **state)
 	const char *a = add(f, json_pack("{s:s}", "flavor", "cpu-upgrade")), *b, *c;
 
 	b = add(f, json_pack("{s:s}", "flavor", "cpu-upgrade"));
-	c = add(f, NULL);
+	c = add(f, json_pack("{s:s}", "flavor", "cpu-upgrade"));
+	(void)add(f, NULL);
 	turn(f);
-	assert_told(f, "start A.1/0");
-	assert_shown(f, b, "SCHEDULING 0 Waiting for 3 vCPU and 2 GiB: 1 vCPU and 6 GiB are free");
-	assert_shown(f, c, "SCHEDULING 0 Waiting: 1 job ahead");
+	/* D has room beside both. */
+	assert_told(f, "start A.1/0 start D.1/1");
+	assert_shown(f, b,
+	             "SCHEDULING 0 Waiting for 3 vCPU and 2 GiB: 0 vCPU and 5 GiB are free, about "
+	             "31 min");
+	assert_shown(f, c, "SCHEDULING 0 Waiting: 1 job ahead, about 62 min");
 	run(f, a, 1);
 	turn(f);
 	end(f, a, 1, OUTCOME_EXITED, 1);
 	/* One turn, one commit: the end and what starts next. */
 	turn(f);
 	assert_shown(f, a, "ERROR 1 Job failed with exit code: 1");
-	assert_told(f, "start B.1/0 start C.1/1");
+	assert_told(f, "start B.1/0");
 }
 
 static void attempts_follow_attempts(void **state)
