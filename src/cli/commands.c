@@ -12,9 +12,9 @@
 	"cpu-basic cpu-upgrade cpu-performance cpu-xl t4-small l4x1 a10g-small a100-large h200"
 
 #define JOB_EVENTS                                                                                 \
-	"all started completed failed canceled timeout-soon budget-80 budget-100 schedule-missed"
+	"all started completed failed canceled timeout-soon idle budget-80 budget-100 schedule-missed"
 #define JOB_EVENTS_HELP                                                                            \
-	"started, completed, failed, canceled, timeout-soon, budget-80, budget-100, "              \
+	"started, completed, failed, canceled, timeout-soon, idle, budget-80, budget-100, "              \
 	"schedule-missed with commas"
 
 /* clang-format off */
@@ -59,6 +59,9 @@
 #define RUN_WHO \
 	{ "resource-group-id", 0, OPTION_TEXT, "ID", .help = "Resource group of the organization" }, \
 	{ "attempts", 0, OPTION_INTEGER, "N", .only_first = true, .help = "Run up to N times while it fails; only before the first argument" }, \
+	{ "array", 0, OPTION_TEXT, "A-B", .only_first = true, .help = "One job per number from A to B, in HEARTH_ARRAY_INDEX; these options only before the first argument" }, \
+	{ "array-max", 0, OPTION_TEXT, "N", .only_first = true, .help = "At most N of them at once" }, \
+	{ "array-retry", 0, OPTION_TEXT, "JOB_ID", .only_first = true, .help = "Only those jobs of another array that did not complete" }, \
 	ACCOUNT, \
 	OUTPUT_AT(true), \
 	HELP
@@ -119,6 +122,7 @@ static const struct option_row list_options[] = {
 static const struct option_row logs_options[] = {
 	{ "follow", 'f', OPTION_FLAG, .help = "Go on until the job is over" },
 	{ "tail", 'n', OPTION_INTEGER, "N", .help = "Only the last N lines, then what is new" },
+	{ "element", 0, OPTION_INTEGER, "N", .help = "The log of one job of an array" },
 	ACCOUNT, OUTPUT, HELP, { 0 } };
 
 static const struct option_row job_options[] = { ACCOUNT, OUTPUT, HELP, { 0 } };
@@ -144,6 +148,7 @@ static const struct option_row queue_options[] = {
 	{ "limit", 0, OPTION_INTEGER, "N", .help = "At most N jobs; 100 if not given" },
 	TOKEN, OUTPUT, HELP, { 0 } };
 
+static const struct option_row devices_options[] = { TOKEN, OUTPUT, HELP, { 0 } };
 static const struct option_row hardware_options[] = { OUTPUT, HELP, { 0 } };
 static const struct option_row token_options[] = { TOKEN, OUTPUT, HELP, { 0 } };
 static const struct option_row only_help_options[] = { HELP, { 0 } };
@@ -333,6 +338,8 @@ const struct command commands[] = {
 	  "--label replaces all labels; --name alone keeps them; --clear removes them." },
 	{ "hardware", NULL, JOBS, "", 0, 0, false, hardware_options, hardware_command,
 	  "List flavors and prices", NULL },
+	{ "devices", NULL, JOBS, "", 0, 0, false, devices_options, devices_command,
+	  "List the accelerators of the server, how they are, and who has them", NULL },
 
 	{ "usage", NULL, JOBS, "", 0, 0, false, usage_options, usage_command,
 	  "Show the time and the money that jobs used",

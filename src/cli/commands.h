@@ -18,6 +18,7 @@ int queue_hold_command(struct invocation *in);
 int queue_release_command(struct invocation *in);
 int wait_command(struct invocation *in);
 int labels_command(struct invocation *in);
+int devices_command(struct invocation *in);
 int hardware_command(struct invocation *in);
 int later_command(struct invocation *in);
 
