@@ -370,3 +370,93 @@ def test_nothing_is_left(lab):
     for path, folders, _ in os.walk("/sys/fs/cgroup"):
         assert name not in folders, path
     assert "hearth" not in "".join(line for line in open("/proc/self/mounts") if "/devices" in line and line.startswith("hearth"))
+
+
+# An NVIDIA driver without a specification: what it shows is made up here, the rest is real
+
+DRIVER = r"""#!/bin/sh -e
+# A driver's files in the monitor's own mount namespace; its cards are nodes of devices that every machine has.
+mount --make-rprivate /
+mount -t tmpfs driver /proc/driver
+mkdir -p /proc/driver/nvidia/gpus/0000:01:00.0 /proc/driver/nvidia/gpus/0000:02:00.0
+echo 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024' > /proc/driver/nvidia/version
+for n in 0 1; do
+	printf 'Model: \t\t NVIDIA A100\nGPU UUID: \t GPU-card%s\nDevice Minor: \t %s\n' $n $n > /proc/driver/nvidia/gpus/0000:0$((n + 1)):00.0/information
+	mig=/proc/driver/nvidia/capabilities/gpu$n/mig/gi1
+	mkdir -p $mig/ci0
+	echo "DeviceFileMinor: ${n}3" > $mig/access
+	echo "DeviceFileMinor: ${n}4" > $mig/ci0/access
+done
+mount -t tmpfs dev /run
+mkdir -p /run/dev/pts /run/dev/shm /run/dev/nvidia-caps /run/opengl-driver/lib
+for name in null zero full random urandom tty ptmx; do cp -a /dev/$name /run/dev/; done
+mknod -m 666 /run/dev/nvidiactl c 10 200
+mknod -m 666 /run/dev/nvidia-uvm c 10 200
+mknod -m 666 /run/dev/nvidia-modeset c 10 200
+mknod -m 666 /run/dev/nvidia0 c 10 229
+mknod -m 666 /run/dev/nvidia1 c 10 237
+for n in 03 04 13 14; do mknod -m 444 /run/dev/nvidia-caps/nvidia-cap$n c 10 229; done
+cp "$LIBRARY" /run/opengl-driver/lib/libcuda.so.535.183.01
+mount -t tmpfs programs /usr/local/bin
+cp /bin/busybox /usr/local/bin/nvidia-smi
+mount --rbind /run/dev /dev
+exec "$MONITOR" "$@"
+"""
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    monitor = attempt_module.find_monitor()
+    if not monitor:
+        pytest.skip("hearth-monitor is not built")
+    if os.path.exists("/dev/nvidiactl"):
+        pytest.skip("this machine has a driver of its own")
+    libraries = subprocess.run(["ldd", "/usr/bin/python3"], capture_output=True, text=True, check=True).stdout
+    library = next(line.split()[2] for line in libraries.split("\n") if line.strip().startswith("libz.so.1"))
+    wrapper = tmp_path_factory.mktemp("driver") / "monitor"
+    wrapper.write_text(DRIVER.replace("$LIBRARY", library).replace("$MONITOR", monitor))
+    wrapper.chmod(0o755)
+    lab = Lab(str(wrapper), {"devices.cdi_dirs": "/nonexistent"})
+    yield lab
+    lab.close()
+
+
+def test_a_card_of_nvidia(driver):
+    a = driver.run(sh("ls /dev | grep nvidia; exec 3<>/dev/nvidia0 && echo open; ls -l /usr/local/nvidia/lib64; readlink /usr/local/nvidia/lib64/libz.so.1;"
+                      "echo $PATH $LD_LIBRARY_PATH $NVIDIA_VISIBLE_DEVICES; nvidia-smi 2>&1; echo x > /usr/local/nvidia/lib64/libz.so.1"),
+                   devices=["nvidia.com/gpu=GPU-card0"], env=["PATH=/bin", "NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=all"])
+    lines = a.lines()
+    assert lines[:4] == ["nvidia-uvm", "nvidia0", "nvidiactl", "open"], lines
+    assert "libcuda.so.535.183.01" in lines and any(line.endswith("libcuda.so -> libcuda.so.1") for line in lines)
+    assert "/bin:/usr/local/nvidia/bin /usr/local/nvidia/lib64 void" in lines
+    assert any("applet not found" in line for line in lines), "nvidia-smi of the driver did not run"
+    assert "ead-only" in lines[-1]
+
+
+def test_a_program_of_nvidia_as_the_command(driver):
+    a = driver.run(["nvidia-smi", "-L"], devices=["nvidia.com/gpu=1"])
+    assert a.exit["exit_code"] == 127 and "applet not found" in a.lines()[0]
+
+
+def test_a_card_and_no_other(driver):
+    a = driver.start(["sleep", "60"], devices=["nvidia.com/gpu=1"])
+    try:
+        a.running()
+        folder, _ = device_groups(a)
+        assert open_all(folder, ["/dev/loop-control", "/dev/net/tun", "/dev/fuse", LOOP]) == ["/dev/loop-control", "/dev/net/tun"]
+    finally:
+        a.tell({"type": "cancel"})
+        a.wait()
+
+
+def test_a_slice_has_its_capabilities_only(driver):
+    a = driver.run(sh("ls /dev/nvidia-caps /dev/nvidia0; ls /dev/nvidia1"), devices=["nvidia.com/gpu=GPU-card0:1:0"])
+    assert a.lines()[:4] == ["/dev/nvidia0", "", "/dev/nvidia-caps:", "nvidia-cap03"] and "nvidia-cap04" in a.lines()
+    assert not any("nvidia-cap1" in line for line in a.lines()) and a.exit["exit_code"] != 0
+    a = driver.run(sh("ls /dev/nvidia-caps"), devices=["nvidia.com/gpu=GPU-card0"])
+    assert a.exit["exit_code"] != 0
+
+
+def test_no_card_without_asking(driver):
+    a = driver.run(sh("ls /dev | grep nvidia; ls /usr/local/nvidia"), env=["PATH=/bin", "NVIDIA_VISIBLE_DEVICES=all"])
+    assert len(a.lines()) == 1 and "No such file" in a.lines()[0]
