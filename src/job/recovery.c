@@ -71,12 +71,15 @@ static void recovery_adopt(struct job_service *service, const struct attempt_rec
 	attempt_adopt(service, job);
 }
 
-/* Devices are not known yet, and may come back: only the rest is a reason to give a job up. */
-static bool recovery_has_room(const struct job_service *service, const struct flavor *flavor)
+/* Devices may come back: only the rest is a reason to give a job up. */
+static bool recovery_has_room(const struct configuration *configuration,
+                              const struct flavor *flavor)
 {
-	struct error ignored = ERROR_INIT;
-
-	return flavor && scheduler_check(service->scheduler, flavor, &ignored) == 0;
+	return flavor &&
+	       (configuration->cpu_millis == 0 ||
+	        flavor->cpu_millis <= configuration->cpu_millis) &&
+	       (configuration->memory_bytes == 0 ||
+	        flavor->memory_bytes <= configuration->memory_bytes);
 }
 
 /* Of the short row, so that a hundred thousand of them are read in a moment. */
@@ -110,7 +113,7 @@ static void recovery_enqueue(void *arg, const struct job_waiting *waiting)
 	/* An array needs no room; its elements come to their ends one by one. */
 	if (!flavor && array_is_array(service->db, waiting->id))
 		flavor = &unknown_flavor;
-	if (flavor == &unknown_flavor || recovery_has_room(service, flavor)) {
+	if (flavor == &unknown_flavor || recovery_has_room(service->configuration, flavor)) {
 		struct scheduler_entry place = recovery_place(service, waiting, flavor);
 
 		active_enqueue(service, active_new(service, &place), waiting->last_number + 1);

@@ -24,6 +24,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Starts of one pass: each is some rows, and the loop has other things to do. */
+#define STARTS_PER_PASS 32
+/* Use of the past counts for fair shares as long as it is more than this many halves. */
+#define PAST_HALF_LIVES 8
+#define PAST_ATTEMPTS 20000
+
+static bool service_name(void *arg, enum scheduler_scope scope, const char *id, char *ret,
+                         size_t size)
+{
+	const struct job_service *service = arg;
+	struct resource_group group;
+	struct account account;
+
+	if (scope == SCOPE_GROUP) {
+		if (!groups_find(service->db, id, &group))
+			return false;
+		snprintf(ret, size, "resource group %s", group.name);
+		return true;
+	}
+	if (!accounts_find_by_id(service->db, id, &account))
+		return false;
+	snprintf(ret, size, "%s", account.name);
+	return true;
+}
+
+static void service_add_use(void *arg, const struct ended_attempt *attempt)
+{
+	struct job_service *service = arg;
+	const struct flavor *flavor = configuration_flavor(service->configuration, attempt->flavor);
+	int64_t age_ms = clock_now_ms() - attempt->ended_ms;
+	int64_t running_ms = attempt->ended_ms - attempt->started_ms;
+
+	if (flavor && running_ms > 0 &&
+	    age_ms < service->configuration->half_life_s * 1000 * PAST_HALF_LIVES)
+		scheduler_add_use(service->scheduler, attempt->namespace_id,
+		                  scheduler_share(service->scheduler, flavor) * (double)running_ms,
+		                  attempt->ended_ms);
+}
+
 struct job_service *job_service_new(const struct job_service_options *options)
 {
 	struct job_service *service = xcalloc(1, sizeof(*service));
@@ -35,6 +74,7 @@ struct job_service *job_service_new(const struct job_service_options *options)
 	service->attempts_fd = options->attempts_fd;
 	service->spawner_fd = options->spawner_fd;
 	service->scheduler = scheduler_new(options->configuration);
+	scheduler_set_names(service->scheduler, service_name, service);
 	service->history = run_history_new();
 	service->dependencies = dependency_queue_new(service);
 	service->arrays = array_table_new(service);
@@ -50,6 +90,7 @@ void job_service_start(struct job_service *service, struct backend *take_backend
 {
 	service->backend = take_backend;
 	run_history_load(service->history, service->db);
+	attempts_each_ended(service->db, PAST_ATTEMPTS, service_add_use, service);
 	queue_load_limits(service);
 	recovery_run(service);
 	service->retention = retention_new(service);
@@ -136,13 +177,16 @@ static void service_pass(void *arg)
 	struct job_service *service = arg;
 	struct scheduler_entry *place;
 	int64_t now_ms = clock_now_ms();
+	int left = STARTS_PER_PASS;
 
 	service->is_pass_deferred = false;
 	if (!service_has_room(service))
 		return;
-	while ((place = scheduler_next(service->scheduler, now_ms)))
+	while (left-- > 0 && (place = scheduler_next(service->scheduler, now_ms)))
 		attempt_create(service, (struct active_job *)((char *)place -
 		                                              offsetof(struct active_job, place)));
+	if (left < 0)
+		service_schedule(service);
 	service_wake_at(service, scheduler_wake_ms(service->scheduler), now_ms);
 }
 

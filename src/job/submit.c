@@ -116,7 +116,8 @@ static int submit_check(struct job_service *service, const struct submit_entry *
 	        .jobs = jobs,
 	};
 
-	if (job_volumes_check_for(service->db, service->configuration, spec, entry->creator->id,
+	if (scheduler_check(service->scheduler, entry->flavor, err) < 0 ||
+	    job_volumes_check_for(service->db, service->configuration, spec, entry->creator->id,
 	                          err) < 0 ||
 	    queue_admit(service, &request, entry->record->group_id, err) < 0 ||
 	    dependency_check(service, NULL, entry->creator, wishes, err) < 0 ||

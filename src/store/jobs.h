@@ -137,6 +137,15 @@ bool attempts_find_last(struct database *db, const char *job_id, struct attempt_
 void attempts_each_live(struct database *db, void (*fn)(void *, const struct attempt_record *),
 			void *arg);
 
+/* Attempts that ran and have ended, of the newest jobs first. The texts are JSON, borrowed for the call. */
+struct ended_attempt {
+	char namespace_id[ID_SIZE], flavor[64];
+	int64_t started_ms, ended_ms;
+	const char *spec, *labels, *initiator;
+};
+void attempts_each_ended(struct database *db, int limit,
+			 void (*fn)(void *, const struct ended_attempt *), void *arg);
+
 /* Events: one row per change, in order for ever. `data` is a JSON object as text:
  *   created  {"stage":"SCHEDULING"}
  *   stage    {"stage":…,"message":…|null,"failureCount":…,"cancelReason":… if any}
