@@ -139,6 +139,14 @@ static void errors_name_the_place(void **state)
 	check_refused("[server]\nlisten = a:1\n[jobs]\ngrace = soon\n", "4",
 	              "grace: \"soon\" is not a duration");
 	check_refused("[jobs]\nmax_queued = 0\n", "2", "at least 1");
+	check_refused("[flavor x]\nprice_per_hour = -0.01\n", "2",
+	              "price_per_hour: \"-0.01\" is negative");
+	check_refused("[flavor x]\nprice_per_hour = 1000000.01\n", "2",
+	              "price_per_hour: \"1000000.01\" is too much; at most 1000000 USD");
+	check_refused("[billing]\nmonthly_budget = 99999999999999999999\n", "2",
+	              "monthly_budget: \"99999999999999999999\" is too much");
+	check_refused("[billing]\nmonthly_budget = 1e3\n", "2",
+	              "monthly_budget: \"1e3\" is not an amount in USD");
 	check_refused("[jobs]\nmax_queued = 7x\n", "2", "not a whole number");
 	check_refused("[container]\nstorage_limits = maybe\n", "2", "neither yes nor no");
 	check_refused("[server]\nlog_level = loud\n", "2", "not one of: error warning info debug");

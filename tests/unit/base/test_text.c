@@ -202,10 +202,61 @@ static void digest_vectors(void **state)
 	assert_false(digest_is_valid(""));
 }
 
+static void amounts_of_money_are_exact(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t micro_usd;
+		const char *shown;
+	} good[] = {
+	        {"0.40", 400000, "$0.40"},
+	        {"0", 0, "$0.00"},
+	        {" $12.5 ", 12500000, "$12.50"},
+	        {"0.000001", 1, "$0.000001"},
+	        {"0.1230000000000", 123000, "$0.123"},
+	        {"4.35", 4350000, "$4.35"}, /* 4.35 * 1e6 is less than that in a double */
+	        {"1000000", 1000000000000, "$1000000.00"},
+	};
+	static const struct {
+		const char *text, *words;
+	} bad[] = {
+	        {"-1", "negative"},
+	        {"-0.40", "negative"},
+	        {"", "not an amount"},
+	        {".5", "not an amount"},
+	        {"5.", "not an amount"},
+	        {"1e3", "not an amount"},
+	        {"0x10", "not an amount"},
+	        {"nan", "not an amount"},
+	        {"inf", "not an amount"},
+	        {"1 2", "not an amount"},
+	        {"1,5", "not an amount"},
+	        {"0.0000001", "finer than 0.000001 USD"},
+	        {"1000000.000001", "too much; at most 1000000 USD"},
+	        {"99999999999999999999999999999", "too much; at most 1000000 USD"},
+	};
+	char text[QUANTITY_TEXT_SIZE];
+	struct error err = ERROR_INIT;
+	int64_t value;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(quantity_parse_usd(good[i].text, "x", 1000000, &value, &err), 0);
+		assert_int_equal(value, good[i].micro_usd);
+		assert_string_equal(quantity_format_usd(value, text), good[i].shown);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(quantity_parse_usd(bad[i].text, "x", 1000000, &value, &err), -1);
+		assert_int_equal(err.code, E_INVALID);
+		assert_non_null(strstr(err.text, bad[i].words));
+	}
+	assert_string_equal(quantity_format_usd(-1, text), "-$0.000001");
+	assert_string_equal(quantity_format_usd(INT64_MIN, text), "-$9223372036854.775808");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(errors_are_one_line),
+	        cmocka_unit_test(amounts_of_money_are_exact),
 	        cmocka_unit_test(long_errors_end_at_a_character),
 	        cmocka_unit_test(buffers_keep_their_maximum),
 	        cmocka_unit_test(ids_are_ordered),
