@@ -121,8 +121,7 @@ static void look_around(void)
 static void files_outside_are_gone(void **state)
 {
 	if (!landlock_is_there()) {
-		print_message("# skipped: this kernel has no Landlock\n");
-		skip();
+		SKIP_TEST("this kernel has no Landlock");
 	}
 	in_child(look_around);
 }
@@ -163,7 +162,7 @@ static void be_client(void)
 static void clients_connect_and_no_more(void **state)
 {
 #ifdef __SANITIZE_ADDRESS__
-	skip();
+	SKIP_TEST("the sanitizer needs system calls that are refused");
 #endif
 	in_child(be_client);
 }

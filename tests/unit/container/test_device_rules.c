@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The BPF program that guards devices: run by a small machine here, and by the kernel where there
  * is a hierarchy of cgroup v2 (root). */
+#include "../unit.h"
+
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "container/device_rules.h"
@@ -8,17 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
-#include <cmocka.h>
 
 static const struct device_rule rules[] = {
         {.major = 1, .minor = 3, .can_read = true, .can_write = true},
@@ -148,7 +146,7 @@ static void by_the_kernel(void **state)
 	int status = -1;
 
 	if (geteuid() != 0 || !hierarchy)
-		skip();
+		SKIP_TEST("no control group for devices");
 	autofree char *path = xasprintf("%s/hearth-test-%d", hierarchy, (int)getpid());
 	assert_int_equal(mkdir(path, 0755), 0);
 	autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log pump and the disk: the limit of a log, a disk that is full for a while or for long. */
+#include "../unit.h"
+
 #include "log_folder.h"
 
 #include <sched.h>
@@ -84,7 +86,7 @@ static void test_disk_full(void **state)
 	size_t n;
 
 	if (!tiny_disk(f))
-		skip();
+		SKIP_TEST("a small disk cannot be mounted here");
 	dir_fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	close(f->fd);
 	f->fd = dir_fd;
@@ -128,7 +130,7 @@ static void test_disk_stays_full(void **state)
 	size_t n;
 
 	if (!tiny_disk(f))
-		skip();
+		SKIP_TEST("a small disk cannot be mounted here");
 	dir_fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	close(f->fd);
 	f->fd = dir_fd;
