@@ -23,6 +23,7 @@ void job_command_close(struct job_command *job)
 {
 	hub_free(job->hub);
 	job_ref_clear(&job->ref);
+	free(job->element);
 	*job = (struct job_command){0};
 }
 

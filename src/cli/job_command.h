@@ -11,6 +11,7 @@ struct job_command {
 	struct hub *hub;
 	struct job_ref ref; /* ref.space: as said on the command line, NULL if not */
 	const char *space;  /* the namespace to use */
+	char *element;	    /* the id, when it was looked up; NULL: ref.id is as said */
 };
 
 /* From --token, --namespace and the first argument. */

@@ -9,6 +9,7 @@
 #include "cli/duration.h"
 #include "cli/input_file.h"
 #include "cli/job_name.h"
+#include "cli/job_wish.h"
 #include "cli/local_tree.h"
 #include "cli/volume_spec.h"
 
@@ -187,7 +188,8 @@ static int fill(const struct options *options, const char *image, const char *au
 	                          json_string(flavor && *flavor ? flavor : "cpu-basic"));
 	if (job_request_secrets(options, token, body, err) < 0 ||
 	    add_timeout(options, body, err) < 0 ||
-	    job_request_labels(options, &labels, &is_named, err) < 0)
+	    job_request_labels(options, &labels, &is_named, err) < 0 ||
+	    job_wish_add(options, labels, err) < 0)
 		return -1;
 	if (!is_named && json_object_set_new(labels, "name", json_string(auto_name)) < 0)
 		return fail(err, E_INVALID, "The image's name is not valid UTF-8");

@@ -3,11 +3,13 @@
 #include "cli/commands.h"
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "cli/job_command.h"
 #include "cli/job_view.h"
 #include "cli/log_follow.h"
 #include "cli/terminal.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,6 +27,29 @@ static void tell_why_empty(const struct invocation *in, const struct job_command
 	const char *message = job_view_message(object);
 	output_hint(&in->out, "The job has not begun (%s). `hearth logs -f %s` follows it.",
 	            message ? message : "it waits", ref);
+}
+
+/* The job of that number instead of its array. */
+static int find_element(struct job_command *job, int64_t number, struct error *err)
+{
+	autofree char *of = xasprintf("hearth.array-of=%s", job->ref.id);
+	autofree char *index = xasprintf("hearth.array-index=%lld", (long long)number);
+	autofree char *path = hub_path("/api/jobs/%s", job->space);
+	autojson json_t *found = NULL;
+	const char *id;
+
+	hub_path_query(&path, "label", of);
+	hub_path_query(&path, "label", index);
+	if (hub_ask(job->hub, "GET", path, NULL, &found, err) < 0)
+		return -1;
+	id = json_get_text(json_array_get(found, 0), "id", NULL);
+	if (!id)
+		return fail(err, E_NOT_FOUND, "Job %s has no element %lld", job->ref.id,
+		            (long long)number);
+	free(job->element);
+	job->element = xstrdup(id);
+	job->ref.id = job->element;
+	return 0;
 }
 
 int logs_command(struct invocation *in)
@@ -46,8 +71,12 @@ int logs_command(struct invocation *in)
 		return output_error("--tail must be 0 or more lines");
 	if (job_command_open(in, &job, &err) < 0)
 		return output_fail(&err);
+	int rc = 0;
+	if (options_flag(&in->options, "element"))
+		rc = find_element(&job, options_integer(&in->options, "element", 0), &err);
 	terminal_catch_interrupt();
-	int rc = log_follow(job.hub, job.space, job.ref.id, &options, NULL, &interrupted, &err);
+	if (rc == 0)
+		rc = log_follow(job.hub, job.space, job.ref.id, &options, NULL, &interrupted, &err);
 	if (rc == 0 && !options.follow && seen == 0)
 		tell_why_empty(in, &job);
 	autofree char *ref = job_command_ref(&job);

@@ -156,3 +156,17 @@ def test_forty_elements_with_failures(server):
     assert len([line for line in lines if " started " in line]) == 40
     assert len([line for line in lines if " COMPLETED after " in line]) == 38
     assert server.log_lines(array, "?tail=3") == lines[-3:]
+
+
+def test_our_own_command_line(server):
+    done = server.hearth("run", "--array", "5-6", "--array-max", "1", "--flavor", "tiny", "busybox", "sh", "-c", "echo $HEARTH_ARRAY_INDEX --array")
+    assert done.returncode == 0, done.stderr
+    array = next(job["id"] for job in server.jobs() if job["labels"].get("hearth.array") == "5-6")
+    assert server.hearth("wait", array).returncode == 0
+    assert server.hearth("logs", "--element", "6", array).stdout == "6 --array\n"
+    refused = server.hearth("logs", "--element", "7", array)
+    assert refused.returncode != 0 and f"Job {array} has no element 7" in refused.stderr
+    again = server.hearth("run", "-d", "--array-retry", array, "--flavor", "tiny", "busybox", "true")
+    assert "nothing to run again" in again.stderr
+    both = server.hearth("run", "--array", "0-1", "-l", "hearth.array=0-1", "busybox", "true")
+    assert both.returncode != 0 and "--array and --label hearth.array=... cannot both be provided." in both.stderr
