@@ -2,14 +2,17 @@
 """Devices of a job by CDI, given by the monitor: what it sees, what it cannot open, what is refused."""
 import json
 import os
+import pathlib
 import shutil
 import stat
 import subprocess
+import tempfile
 
 import pytest
 
 import attempt as attempt_module
 from attempt import Lab
+from server import wait_until
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root: real containers")
 
@@ -460,3 +463,38 @@ def test_a_slice_has_its_capabilities_only(driver):
 def test_no_card_without_asking(driver):
     a = driver.run(sh("ls /dev | grep nvidia; ls /usr/local/nvidia"), env=["PATH=/bin", "NVIDIA_VISIBLE_DEVICES=all"])
     assert len(a.lines()) == 1 and "No such file" in a.lines()[0]
+
+
+# Through a real server: from a flavor to the node in the job
+
+
+@pytest.fixture(scope="module")
+def node_server(make_server):
+    cdi = pathlib.Path(tempfile.mkdtemp(prefix="hearth-cdi.", dir="/var/tmp"))  # hearthd's user has to read it, too
+    cdi.chmod(0o755)
+    (cdi / "node.json").write_text(json.dumps(spec(fuse="/dev/fuse", loop=LOOP)))
+    flavors = "[flavor node]\nvcpu = 0.02\nmemory = 64M\ndevices = hearth.test/node\n" \
+              "[flavor nodes]\nvcpu = 0.02\nmemory = 64M\ndevices = hearth.test/node\ndevice_count = 2\n"
+    server = make_server(f"[devices]\ncdi_dirs = {cdi}\nnvml = off\n" + flavors)
+    server.cdi = cdi
+    wait_until(lambda: "hearth.test/node=fuse" in server.call("GET", "/api/devices").text, 20, "the inventory")
+    yield server
+    shutil.rmtree(cdi)
+
+
+def test_a_flavor_gives_its_device(node_server):
+    look = ["sh", "-c", f"ls /dev/fuse {LOOP} 2>/dev/null; echo $ACCELERATOR $NVIDIA_VISIBLE_DEVICES; sleep ${{1:-0}}"]
+    first = node_server.submit(look + ["sh", "60"], flavor="node")
+    node_server.wait_job(first["id"], ("RUNNING",))
+    second = node_server.submit(look, flavor="node")
+    node_server.wait_job(second["id"], ("COMPLETED",))
+    node_server.call("POST", f"/api/jobs/alice/{first['id']}/cancel")
+    node_server.wait_job(first["id"])
+    lines = [node_server.log_lines(job["id"]) for job in (first, second)]
+    assert sorted(lines) == [["/dev/fuse", "node void"], [LOOP, "node void"]]
+    both = node_server.submit(look, flavor="nodes")
+    node_server.wait_job(both["id"], ("COMPLETED",))
+    assert sorted(node_server.log_lines(both["id"])) == sorted(["/dev/fuse", LOOP, "nodes void"])
+    none = node_server.submit(look, environment={"NVIDIA_VISIBLE_DEVICES": "all", "ACCELERATOR": "mine"})
+    node_server.wait_job(none["id"], ("COMPLETED",))
+    assert node_server.log_lines(none["id"]) == ["mine void"]
