@@ -223,8 +223,8 @@ def test_no_node_of_others_through_proc(lab):
     holder = lab.start(sh("exec 3<>/dev/fuse; echo held; sleep 60"), devices=["hearth.test/node=fuse"])
     try:
         holder.running()
-        a = lab.run(sh("for p in /proc/[0-9]*; do ls $p/root/dev/fuse $p/fd/3; done 2>&1 | grep -v 'No such'; echo end"))
-        assert a.lines() == ["end"]
+        a = lab.run(sh("for p in /proc/[0-9]*; do ls -l $p/root/dev/ $p/fd/; done 2>&1 | grep -w fuse; ls /proc/1/fd | grep -c .; echo end"))
+        assert len(a.lines()) == 2 and a.lines()[1] == "end", a.lines()
     finally:
         holder.tell({"type": "cancel"})
         holder.wait()
