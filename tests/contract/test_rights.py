@@ -26,7 +26,7 @@ def call(world, method, path, who, job=None):
     server, known, tokens, _ = world
     values = {"ns": "alice", "id": job or known, "name": "alice", "user": "alice", "token": "x", "reference": "busybox",
               "rest": "alice/x", "file": "alice.svg", "path": "x.txt", "prefix": "default", "hash": "0" * 64, "domain": "0" * 24,
-              "epoch": "e1", "log": "0" * 24, "revision": "main", "repo": "x", "kind": "namespace", "group": "x"}
+              "epoch": "e1", "log": "0" * 24, "revision": "main", "repo": "x", "kind": "namespace", "group": "x", "credit": "x"}
     for name, value in values.items():
         path = path.replace("{" + name + "}", value)
     assert "{" not in path, path

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "job/billing.h"
 #include "files_path.h"
 
 #include <fcntl.h>
@@ -99,6 +100,9 @@ static void start_jobs(struct fixture *f)
 	        .key = f->key,
 	});
 	job_service_set_webhooks(f->api.jobs, f->api.webhooks);
+	f->api.billing = billing_new(f->loop, f->api.db, f->configuration);
+	job_service_set_billing(f->api.jobs, f->api.billing);
+	billing_start(f->api.billing, f->api.jobs, f->api.webhooks);
 	events = job_service_backend_events(f->api.jobs);
 	job_service_start(f->api.jobs, backend_fake_new(f->loop, f->attempts_fd, &events));
 	webhook_service_start(f->api.webhooks, f->api.jobs);
