@@ -19,7 +19,7 @@ static const char *const watched_types[] = {"model",  "dataset", "space", "bucke
                                             "kernel", "user",    "org",   NULL};
 static const char *const job_events[] = {"started",         "completed", "failed",    "canceled",
                                          "timeout-soon",    "idle",      "budget-80", "budget-100",
-                                         "schedule-missed", NULL};
+                                         "schedule-missed", "held",      "released",  NULL};
 
 static bool is_one_of(const char *const *names, const char *name)
 {
@@ -160,7 +160,8 @@ static int put_job_events(json_t *jobs, struct error *err)
 			return fail(
 			        err, E_INVALID,
 			        "jobs.events[%zu] must be started, completed, failed, canceled, "
-			        "timeout-soon, idle, budget-80, budget-100 or schedule-missed",
+			        "held, released, timeout-soon, idle, budget-80, budget-100 or "
+			        "schedule-missed",
 			        i);
 	}
 	return 0;

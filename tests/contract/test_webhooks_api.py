@@ -628,6 +628,17 @@ def test_about_to_time_out(hooks, webhook, receivers):
     assert len(receiver.received) == 1
 
 
+def test_holding_is_told(hooks, webhook, receivers):
+    receiver = receivers()
+    webhook(url=receiver.url, watched=[], jobs={"events": ["held", "released", "completed"]})
+    job = hooks.submit("exit=0", labels={"hearth.hold": "yes"})["id"]
+    assert hooks.admin("POST", f"/admin/queue/{job}/hold")[0] == 200
+    assert hooks.admin("POST", f"/admin/queue/{job}/hold")[0] == 200, "which changes nothing"
+    assert hooks.admin("POST", f"/admin/queue/{job}/release")[0] == 200
+    wait_until(lambda: len(receiver.received) == 3, 10)
+    assert [(p["event"]["action"], p["job"]["id"]) for p in receiver.payloads()] == [("held", job), ("released", job), ("completed", job)]
+
+
 def test_who_may_hear_of_jobs(hooks, webhook, receivers):
     bob = hooks.make_user("bob")
     answer = hooks.call("POST", WEBHOOKS, bob, json={"url": "https://receiver.example/", "jobs": {"namespace": "alice"}})
