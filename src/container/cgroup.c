@@ -79,8 +79,7 @@ static int64_t read_number(int dir_fd, const char *name)
 	return strtoll(read_file(dir_fd, name, text), NULL, 10);
 }
 
-/* The number behind "KEY " at the beginning of a line; 0 if there is none. */
-static int64_t find_figure(const char *text, const char *key)
+int64_t cgroup_find_figure(const char *text, const char *key)
 {
 	size_t len = strlen(key);
 
@@ -199,11 +198,15 @@ static int make_parts(struct cgroup *cg, const char *parent, const char *name, s
 	for (int i = 0; i < n_parts; i++) {
 		autofree char *base = cg->is_unified ? xstrdup(CGROUP_ROOT)
 		                                     : xasprintf(CGROUP_ROOT "/%s", part_names[i]);
-		/* The one that a job can do without. */
-		if (i == PART_DEVICES && access(base, F_OK))
+		/* The one that a job can do without; a folder alone is no hierarchy. */
+		autofree char *rules = xasprintf("%s/devices.list", base);
+		if (i == PART_DEVICES && access(rules, F_OK))
 			continue;
-		if (make_group(base, parent, name, &cg->paths[i], err))
+		if (make_group(base, parent, name, &cg->paths[i], err)) {
+			if (i == PART_DEVICES)
+				continue;
 			return -1;
+		}
 		cg->fds[i] = open(cg->paths[i], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 		if (cg->fds[i] < 0)
 			return fail_errno(err, E_INTERNAL, errno, "cannot open the cgroup %s",
@@ -287,15 +290,46 @@ pid_t cgroup_fork(const struct cgroup *cg)
 	return cg->is_unified ? fork_unified(cg) : fork_v1(cg);
 }
 
+struct cgroup_source cgroup_open_source(const struct cgroup *cg, enum cgroup_figure figure)
+{
+	static const struct {
+		enum part part; /* in v1 */
+		const char *file_v1, *key_v1, *file_unified, *key_unified;
+		int64_t divisor_v1;
+	} table[] = {
+	        [CGROUP_CPU_US] = {PART_CPUACCT, "cpuacct.usage", NULL, "cpu.stat", "usage_usec",
+	                           1000},
+	        [CGROUP_MEMORY_BYTES] = {PART_MEMORY, "memory.usage_in_bytes", NULL,
+	                                 "memory.current", NULL, 1},
+	        [CGROUP_INACTIVE_FILE_BYTES] = {PART_MEMORY, "memory.stat", "total_inactive_file",
+	                                        "memory.stat", "inactive_file", 1},
+	};
+	int dir_fd = cg->fds[cg->is_unified ? PART_UNIFIED : table[figure].part];
+
+	return (struct cgroup_source){
+	        .fd = openat(dir_fd,
+	                     cg->is_unified ? table[figure].file_unified : table[figure].file_v1,
+	                     O_RDONLY | O_CLOEXEC),
+	        .key = cg->is_unified ? table[figure].key_unified : table[figure].key_v1,
+	        .divisor = cg->is_unified ? 1 : table[figure].divisor_v1,
+	};
+}
+
+void cgroup_note_memory(struct cgroup *cg, int64_t memory_bytes)
+{
+	if (memory_bytes > cg->peak_seen)
+		cg->peak_seen = memory_bytes;
+}
+
 static void read_unified(int fd, struct cgroup_usage *ret)
 {
 	char text[FIGURE_MAX];
 
-	ret->cpu_us = find_figure(read_file(fd, "cpu.stat", text), "usage_usec");
+	ret->cpu_us = cgroup_find_figure(read_file(fd, "cpu.stat", text), "usage_usec");
 	ret->memory_bytes = read_number(fd, "memory.current");
 	ret->memory_peak_bytes = read_number(fd, "memory.peak"); /* since Linux 5.19 */
-	ret->oom_kills = find_figure(read_file(fd, "memory.events", text), "oom_kill");
-	int64_t cache = find_figure(read_file(fd, "memory.stat", text), "inactive_file");
+	ret->oom_kills = cgroup_find_figure(read_file(fd, "memory.events", text), "oom_kill");
+	int64_t cache = cgroup_find_figure(read_file(fd, "memory.stat", text), "inactive_file");
 	ret->memory_bytes -= cache < ret->memory_bytes ? cache : ret->memory_bytes;
 }
 
@@ -307,8 +341,10 @@ static void read_v1(const struct cgroup *cg, struct cgroup_usage *ret)
 	ret->cpu_us = read_number(cg->fds[PART_CPUACCT], "cpuacct.usage") / 1000;
 	ret->memory_bytes = read_number(memory, "memory.usage_in_bytes");
 	ret->memory_peak_bytes = read_number(memory, "memory.max_usage_in_bytes");
-	ret->oom_kills = find_figure(read_file(memory, "memory.oom_control", text), "oom_kill");
-	int64_t cache = find_figure(read_file(memory, "memory.stat", text), "total_inactive_file");
+	ret->oom_kills =
+	        cgroup_find_figure(read_file(memory, "memory.oom_control", text), "oom_kill");
+	int64_t cache =
+	        cgroup_find_figure(read_file(memory, "memory.stat", text), "total_inactive_file");
 	ret->memory_bytes -= cache < ret->memory_bytes ? cache : ret->memory_bytes;
 }
 
@@ -319,8 +355,7 @@ void cgroup_read_usage(struct cgroup *cg, struct cgroup_usage *ret)
 		read_unified(cg->fds[PART_UNIFIED], ret);
 	else
 		read_v1(cg, ret);
-	if (ret->memory_bytes > cg->peak_seen)
-		cg->peak_seen = ret->memory_bytes;
+	cgroup_note_memory(cg, ret->memory_bytes);
 	if (ret->memory_peak_bytes < cg->peak_seen)
 		ret->memory_peak_bytes = cg->peak_seen;
 }

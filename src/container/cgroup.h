@@ -40,6 +40,18 @@ pid_t cgroup_fork(const struct cgroup *cgroup);
 /* The folder where devices are restricted (borrowed): the group's own in v2, that of the controller `devices` in v1.
  * -1: the kernel has no such controller. */
 int cgroup_devices_fd(const struct cgroup *cgroup, bool *ret_is_unified);
+/* One figure and where it is read, for those who do so all the time (cgroup_meter.h). */
+enum cgroup_figure { CGROUP_CPU_US, CGROUP_MEMORY_BYTES, CGROUP_INACTIVE_FILE_BYTES };
+struct cgroup_source {
+	int fd;		 /* yours to close; -1: there is none */
+	const char *key; /* the word before the number; NULL: the number stands alone */
+	int64_t divisor;
+};
+struct cgroup_source cgroup_open_source(const struct cgroup *cgroup, enum cgroup_figure figure);
+/* For kernels that do not keep the peak: it was at least so much. */
+void cgroup_note_memory(struct cgroup *cgroup, int64_t memory_bytes);
+/* The number behind "KEY " at the beginning of a line; 0 if there is none. */
+int64_t cgroup_find_figure(const char *text, const char *key);
 /* Unreadable figures are 0. */
 void cgroup_read_usage(struct cgroup *cgroup, struct cgroup_usage *ret);
 /* Call `fn` for each process in the group until it returns false; true if it never did. */

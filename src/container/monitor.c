@@ -60,7 +60,7 @@ static bool read_sample(void *arg, struct sampler_reading *ret)
 	struct monitor *m = arg;
 	struct cgroup_usage usage;
 
-	cgroup_read_usage(m->cgroup, &usage);
+	cgroup_meter_read(m->meter, &usage);
 	*ret = (struct sampler_reading){
 	        .cpu_us = usage.cpu_us,
 	        .memory_bytes = usage.memory_bytes,
@@ -133,6 +133,7 @@ static void start_sampler(struct monitor *m)
 	        .arg = m,
 	};
 
+	m->meter = cgroup_meter_new(m->cgroup);
 	if (sampler_new(m->poller, &options, &m->sampler, &err))
 		log_warning("no metrics: %s", err.text);
 }
@@ -285,6 +286,7 @@ static void conclude(struct monitor *m, const struct error *failure)
 		describe(m, ended_us, &record);
 	}
 	sampler_free(m->sampler);
+	cgroup_meter_free(m->meter);
 	device_watch_free(m->device_watch);
 	settle_volumes(m, &record);
 	make_room(m);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "container/attempt_folder.h"
 #include "container/cgroup.h"
+#include "container/cgroup_meter.h"
 #include "container/control.h"
 #include "container/device_watch.h"
 #include "container/dns_relay.h"
@@ -47,6 +48,7 @@ struct monitor {
 	struct poller *poller;
 	struct control *control;
 	struct sampler *sampler;
+	struct cgroup_meter *meter;
 	struct device_watch *device_watch; /* NULL: no devices with figures */
 	struct monitor_warning *warning;
 	struct dns_relay *dns_relay;

@@ -34,6 +34,7 @@ struct poller_watch {
 struct poller_timer {
 	struct poller *poller;
 	int64_t at_ms; /* -1: unset */
+	int64_t late_ms;
 	uint64_t turn; /* in which it ran last */
 	void (*fn)(void *arg);
 	void *arg;
@@ -128,7 +129,13 @@ struct poller_timer *poller_timer_new(struct poller *poller, void (*fn)(void *ar
 
 void poller_timer_set(struct poller_timer *timer, int64_t at_ms)
 {
+	poller_timer_set_loosely(timer, at_ms, 0);
+}
+
+void poller_timer_set_loosely(struct poller_timer *timer, int64_t at_ms, int64_t late_ms)
+{
 	timer->at_ms = at_ms < 0 ? -1 : at_ms;
+	timer->late_ms = late_ms;
 }
 
 void poller_timer_free(struct poller_timer *timer)
@@ -174,12 +181,15 @@ static void timers_run(struct poller *poller)
 
 static int turn_wait_ms(const struct poller *poller, int wait_ms)
 {
-	const struct poller_timer *timer = timer_next(poller, UINT64_MAX);
-	int64_t left_ms;
+	int64_t at_ms = INT64_MAX, left_ms;
 
-	if (!timer)
+	for (const struct poller_timer *t = poller->timers; t; t = t->next) {
+		if (t->at_ms >= 0 && t->at_ms + t->late_ms < at_ms)
+			at_ms = t->at_ms + t->late_ms;
+	}
+	if (at_ms == INT64_MAX)
 		return wait_ms;
-	left_ms = timer->at_ms - clock_monotonic_ms();
+	left_ms = at_ms - clock_monotonic_ms();
 	if (left_ms < 0)
 		left_ms = 0;
 	if (left_ms > INT_MAX)

@@ -29,6 +29,9 @@ void poller_unwatch(struct poller_watch *watch);
  * A negative `at_ms` unsets it. */
 struct poller_timer *poller_timer_new(struct poller *poller, void (*fn)(void *arg), void *arg);
 void poller_timer_set(struct poller_timer *timer, int64_t at_ms);
+/* The same, but up to `late_ms` later if the poller has something else to do by then: a process
+ * that sleeps is cheaper than one that is woken for little things. */
+void poller_timer_set_loosely(struct poller_timer *timer, int64_t at_ms, int64_t late_ms);
 void poller_timer_free(struct poller_timer *timer);
 
 /* Run callbacks until poller_stop() is called from one of them. */

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 
 #define INTERVAL_MS 2000
+#define LATE_MS 900           /* together with a sample, which is taken every second */
 #define INTERVAL_MAX_MS 30000 /* measured at least that often, if it takes no longer than... */
 #define COST_FACTOR 20        /* ...a twentieth of the time */
 
@@ -132,7 +133,7 @@ static void tick(void *arg)
 
 	if (is_due(w))
 		measure(w);
-	poller_timer_set(w->timer, clock_monotonic_ms() + INTERVAL_MS);
+	poller_timer_set_loosely(w->timer, clock_monotonic_ms() + INTERVAL_MS - LATE_MS, LATE_MS);
 }
 
 struct storage_watch *storage_watch_new(struct poller *poller, int take_upper_fd,
@@ -146,7 +147,7 @@ struct storage_watch *storage_watch_new(struct poller *poller, int take_upper_fd
 	w->exceeded = exceeded;
 	w->arg = arg;
 	w->timer = poller_timer_new(poller, tick, w);
-	poller_timer_set(w->timer, clock_monotonic_ms() + INTERVAL_MS);
+	poller_timer_set_loosely(w->timer, clock_monotonic_ms() + INTERVAL_MS - LATE_MS, LATE_MS);
 	return w;
 }
 

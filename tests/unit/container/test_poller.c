@@ -143,12 +143,43 @@ static void test_timers(void **state)
 	scene_close(&s);
 }
 
+static void timer_count(void *arg)
+{
+	(*(int *)arg)++;
+}
+
+/* A loose timer waits for company, but not for ever. */
+static void test_loose_timers(void **state)
+{
+	struct scene s;
+	int calls[2] = {0, 0};
+	int64_t start_ms = clock_monotonic_ms();
+
+	(void)state;
+	scene_open(&s);
+	s.timers[0] = poller_timer_new(s.poller, timer_count, &calls[0]);
+	s.timers[1] = poller_timer_new(s.poller, timer_count, &calls[1]);
+	poller_timer_set_loosely(s.timers[0], start_ms + 10, 60000);
+	poller_timer_set(s.timers[1], start_ms + 40);
+	poller_turn(s.poller, 10000);
+	assert_true(clock_monotonic_ms() - start_ms >= 40);
+	assert_int_equal(calls[0], 1);
+	assert_int_equal(calls[1], 1);
+	start_ms = clock_monotonic_ms();
+	poller_timer_set_loosely(s.timers[0], start_ms + 10, 20);
+	poller_turn(s.poller, 10000);
+	assert_in_range(clock_monotonic_ms() - start_ms, 30, 5000);
+	assert_int_equal(calls[0], 2);
+	scene_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_removed_in_the_same_turn),
 	        cmocka_unit_test(test_pause_and_go_on),
 	        cmocka_unit_test(test_timers),
+	        cmocka_unit_test(test_loose_timers),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
