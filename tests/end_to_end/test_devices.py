@@ -375,6 +375,23 @@ def test_nothing_is_left(lab):
     assert "hearth" not in "".join(line for line in open("/proc/self/mounts") if "/devices" in line and line.startswith("hearth"))
 
 
+@pytest.mark.skipif(not os.path.exists("/sys/fs/cgroup/devices/devices.list"), reason="cgroup v2 always has the hook for rules")
+def test_a_kernel_without_rules_for_devices(lab, tmp_path):
+    wrapper = tmp_path / "monitor"
+    wrapper.write_text(f'#!/bin/sh -e\nmount --make-rprivate /\numount /sys/fs/cgroup/devices\nexec {lab.monitor} "$@"\n')
+    wrapper.chmod(0o755)
+    bare = Lab(str(wrapper), {"devices.cdi_dirs": ",".join(lab.cdi.paths)})
+    try:
+        lab.cdi.put(spec(fuse="/dev/fuse"))
+        assert bare.run(["true"]).exit["exit_code"] == 0
+        assert os.path.exists(bare.state + "/run/devices-unguarded")  # said once
+        assert bare.run(["true"]).exit["exit_code"] == 0
+        a = bare.run(["true"], devices=["hearth.test/node=fuse"])
+        assert failure(a) == "Jobs with devices cannot run here: the kernel has no cgroup controller for devices"
+    finally:
+        bare.close()
+
+
 # An NVIDIA driver without a specification: what it shows is made up here, the rest is real
 
 DRIVER = r"""#!/bin/sh -e
