@@ -116,32 +116,38 @@ int device_rules_attach(int cgroup_fd, const struct device_rule *rules, size_t n
 	return 0;
 }
 
-static int write_line(int dir_fd, const char *name, const char *text)
+static int write_text(int fd, const char *text)
 {
-	autoclose int fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC);
-
 	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -1 : 0;
+}
+
+/* As the controller of v1 reads it, into `ret`. */
+static void format_rule(const struct device_rule *rule, char *ret, size_t size)
+{
+	char minor[24] = "*";
+
+	if (rule->minor >= 0)
+		(void)snprintf(minor, sizeof(minor), "%lld", (long long)rule->minor);
+	(void)snprintf(ret, size, "%c %lld:%s %s%s", rule->is_block ? 'b' : 'c',
+	               (long long)rule->major, minor, rule->can_read ? "r" : "",
+	               rule->can_write ? "w" : "");
 }
 
 static int write_rules(int dir_fd, const struct device_rule *rules, size_t n_rules,
                        struct error *err)
 {
-	char text[64], minor[24];
+	autoclose int deny_fd = openat(dir_fd, "devices.deny", O_WRONLY | O_CLOEXEC);
+	autoclose int allow_fd = openat(dir_fd, "devices.allow", O_WRONLY | O_CLOEXEC);
+	char text[64];
 
-	if (write_line(dir_fd, "devices.deny", "a"))
+	if (write_text(deny_fd, "a"))
 		return fail_errno(err, E_UNSUPPORTED, errno,
 		                  "the job's cgroup takes no rules for devices");
 	for (size_t i = 0; i < n_rules; i++) {
-		const struct device_rule *rule = &rules[i];
-		(void)snprintf(minor, sizeof(minor), "%lld", (long long)rule->minor);
-		(void)snprintf(text, sizeof(text), "%c %lld:%s %s%s", rule->is_block ? 'b' : 'c',
-		               (long long)rule->major, rule->minor < 0 ? "*" : minor,
-		               rule->can_read ? "r" : "", rule->can_write ? "w" : "");
-		if ((rule->can_read || rule->can_write) &&
-		    write_line(dir_fd, "devices.allow", text))
+		format_rule(&rules[i], text, sizeof(text));
+		if ((rules[i].can_read || rules[i].can_write) && write_text(allow_fd, text))
 			return fail_errno(err, E_UNSUPPORTED, errno,
-			                  "the job's cgroup may not have the device %lld:%lld",
-			                  (long long)rule->major, (long long)rule->minor);
+			                  "the job's cgroup may not have the device %s", text);
 	}
 	return 0;
 }
