@@ -62,6 +62,13 @@
 	{ "array", 0, OPTION_TEXT, "A-B", .only_first = true, .help = "One job per number from A to B, in HEARTH_ARRAY_INDEX; these options only before the first argument" }, \
 	{ "array-max", 0, OPTION_TEXT, "N", .only_first = true, .help = "At most N of them at once" }, \
 	{ "array-retry", 0, OPTION_TEXT, "JOB_ID", .only_first = true, .help = "Only those jobs of another array that did not complete" }, \
+	{ "priority", 0, OPTION_TEXT, "P", "high normal low", .only_first = true, .help = "Place in the queue: high, normal, low, or -100 to 100" }, \
+	{ "after", 0, OPTION_TEXT, "JOB_ID", .only_first = true, .help = "Run when this job has completed; repeatable" }, \
+	{ "hold", 0, OPTION_FLAG, .only_first = true, .help = "Wait until hearth queue release" }, \
+	{ "retry", 0, OPTION_TEXT, "CAUSES", .only_first = true, .help = "With --attempts: only after exit, exit-N, signal, oom, storage, lost or timeout (a list with commas); any, none" }, \
+	{ "retry-delay", 0, OPTION_TEXT, "TIME", .only_first = true, .help = "Pause before the second attempt; it doubles with each further one" }, \
+	{ "warning", 0, OPTION_TEXT, "TIME", .only_first = true, .help = "So long before its time limit the command gets a signal, USR1" }, \
+	{ "grace", 0, OPTION_TEXT, "TIME", .only_first = true, .help = "Time between SIGTERM and SIGKILL" }, \
 	ACCOUNT, \
 	OUTPUT_AT(true), \
 	HELP

@@ -131,6 +131,25 @@ def test_limits_and_groups_by_command(server):
         assert done.returncode == 1 and word in done.stderr, done.stderr
 
 
+def test_options_of_our_own_client_become_labels(server):
+    def run(*words):
+        done = server.hearth("run", "-d", "-q", "--flavor", "tiny", *words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+    first = run("--hold", "busybox", "true")
+    job = run("--priority", "-5", "--after", f"alice/{first}", "--after", first, "--hold", "--attempts", "2", "--retry", "oom,exit-3",
+              "--retry-delay", "1m", "--grace", "5", "--warning", "1m", "busybox", "echo", "--priority", "high")
+    shown = server.job(job)
+    assert {key: value for key, value in shown["labels"].items() if key != "name"} == {
+        "hearth.priority": "-5", "hearth.after": f"{first},{first}", "hearth.hold": "yes", "hearth.retry": "oom,exit-3",
+        "hearth.retry-delay": "1m", "hearth.grace": "5", "hearth.warning": "1m"}
+    assert shown["command"] == ["echo", "--priority", "high"] and shown["attempts"] == 2
+    both = server.hearth("run", "-d", "--hold", "-l", "hearth.hold=no", "busybox", "true")
+    assert both.returncode == 1 and "--hold and --label hearth.hold" in both.stderr
+    for job in job, first:
+        server.call("POST", f"/api/jobs/alice/{job}/cancel")
+
+
 def starts(server, job):
     """When the attempts of a job were made, as its log says."""
     answer = server.call("GET", f"/api/jobs/alice/{job}/logs").content.decode()
