@@ -34,12 +34,22 @@ void array_table_free(struct array_table *table);
 int array_plan_make(struct job_service *service, const struct account *caller,
                     const struct job_wishes *wishes, bool *ret_is_array, struct array_plan *ret,
                     struct error *err);
+/* E_TOO_LARGE when the rows of all its elements would be. */
+int array_check_size(const struct job_record *job, size_t sealed_len, const struct array_plan *plan,
+                     struct error *err);
 /* After the array entered the queue, in the same turn: from now on its elements are made. */
 void array_submit(struct job_service *service, const char *id, const struct array_plan *plan);
 /* A job's stage has changed, in this turn; nothing unless it is an array or an element. */
 void array_job_changed(struct job_service *service, const struct job_record *job);
 /* What keeps the job from running has changed; nothing unless it is an array. */
 void array_hold_changed(struct job_service *service, const struct active_job *job);
+/* Priority and rank, or the time limit, of the job have changed in its row: so have they for its
+ * elements. Nothing unless it is an array. */
+#define ARRAY_TELL_ORDER 1u
+#define ARRAY_TELL_TIMEOUT 2u
+void array_setting_changed(struct job_service *service, const char *job_id, unsigned what);
+/* At most so many at once from now on; 0: no limit. */
+void array_set_max(struct job_service *service, const char *job_id, int max_open);
 /* After a restart, with the queue filled. */
 void array_recover(struct job_service *service);
 bool array_is_array(struct database *db, const char *job_id);

@@ -2,11 +2,13 @@
 /* What a submission asks for: all numbers of a range, or those that did not complete elsewhere. */
 #include "job/array_private.h"
 
+#include "base/quantity.h"
 #include "store/accounts.h"
 #include "store/dependencies.h"
 
 #include <string.h>
 
+#define ELEMENTS_MAX_BYTES (INT64_C(256) * 1024 * 1024)
 #define LABEL "labels.hearth.array-retry"
 
 _Static_assert(ARRAY_ELEMENTS_MAX == WISHES_ARRAY_MAX, "plans have a bit for each number");
@@ -63,6 +65,24 @@ static int plan_retry(struct job_service *service, const struct account *caller,
 		            wishes->array_retry);
 	*ret = plan;
 	return 0;
+}
+
+/* Each element has a specification of its own, also in the database. */
+int array_check_size(const struct job_record *job, size_t sealed_len, const struct array_plan *plan,
+                     struct error *err)
+{
+	int64_t each = (int64_t)json_dumpb(job->spec, NULL, 0, JSON_COMPACT) + (int64_t)sealed_len;
+	char all[QUANTITY_TEXT_SIZE], max[QUANTITY_TEXT_SIZE];
+
+	if (each * array_plan_count(plan) <= ELEMENTS_MAX_BYTES)
+		return 0;
+	return fail(err, E_TOO_LARGE,
+	            "labels.hearth.array: %d specifications of this size, with environment and "
+	            "secrets, have %s together, and an array may have %s; put what is large into a "
+	            "bucket, or make fewer elements",
+	            array_plan_count(plan),
+	            quantity_format_bytes(each * array_plan_count(plan), all),
+	            quantity_format_bytes(ELEMENTS_MAX_BYTES, max));
 }
 
 int array_plan_make(struct job_service *service, const struct account *caller,

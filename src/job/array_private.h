@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of arrays: array.c (what happens to them), array_plan.c (what a submission asks for),
- * array_make.c (one element), array_work.c (slices), array_end.c (ends and explanations). An array
- * is in memory until it and all of its elements are over; the numbers here are counted from rows
- * after a restart.
+ * array_make.c (one element), array_work.c (slices), array_change.c (its settings), array_end.c
+ * (ends and explanations). An array is in memory until it and all of its elements are over; the
+ * numbers here are counted from rows after a restart.
  */
 #ifndef HEARTH_JOB_ARRAY_PRIVATE_H
 #define HEARTH_JOB_ARRAY_PRIVATE_H
@@ -50,6 +50,8 @@ bool array_may_open(const struct array *array);
 int64_t array_count_over(const struct array *array);
 /* All elements are over: the array's own end. */
 void array_conclude(struct job_service *service, struct array *array);
+/* Elements hear of what has changed in the array's row. */
+void array_tell_some(struct job_service *service, struct array *array, int64_t end_us);
 /* Make the job of element `number`; `record` is the array's. -1: its flavor is gone. */
 int array_make_element(struct job_service *service, struct array *array,
                        const struct job_record *record, int number);

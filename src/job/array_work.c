@@ -102,7 +102,7 @@ static void work_read(struct job_service *service, const struct array *array, in
 }
 
 /* What is left of an array that has ended itself, most often because it was cancelled. */
-static enum work work_cancel(struct job_service *service, struct array *array)
+static enum work work_cancel(struct job_service *service, struct array *array, int64_t end_us)
 {
 	struct job_record record autojob = {0};
 	char message[ERROR_TEXT_SIZE];
@@ -120,9 +120,10 @@ static enum work work_cancel(struct job_service *service, struct array *array)
 	snprintf(message, sizeof(message), "Its array %s ended with %s%s%s", record.id,
 	         stage_name(record.stage), record.message ? ": " : "",
 	         record.message ? record.message : "");
-	for (int i = 0; i < batch.count; i++)
+	for (int i = 0; i < batch.count && (i == 0 || clock_monotonic_us() < end_us); i++) {
 		job_cancel(service, batch.elements[i].job_id, record.cancel_reason, message);
-	array->cancel_from = batch.elements[batch.count - 1].number + 1;
+		array->cancel_from = batch.elements[i].number + 1;
+	}
 	return WORK_MORE;
 }
 
@@ -218,7 +219,11 @@ static enum work work_close(struct job_service *service, struct array *array)
 static enum work work_step(struct job_service *service, struct array *array, int64_t end_us)
 {
 	if (array->is_ended)
-		return work_cancel(service, array);
+		return work_cancel(service, array, end_us);
+	if (array->plan.tell) {
+		array_tell_some(service, array, end_us);
+		return WORK_MORE;
+	}
 	if (array->close_from != ARRAY_NONE)
 		return work_close(service, array);
 	if (array->open_from != ARRAY_NONE && array_may_open(array))

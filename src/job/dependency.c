@@ -112,7 +112,8 @@ static void dependency_cancel(struct job_service *service, const char *job_id,
 }
 
 /* Some of those that wait for it; false: nobody does any more. */
-static bool dependency_settle_some(struct job_service *service, const char *after_id)
+static bool dependency_settle_some(struct job_service *service, const char *after_id,
+                                   int64_t end_us)
 {
 	struct job_record after autojob = {0};
 	struct id_list waiting = {0};
@@ -120,7 +121,7 @@ static bool dependency_settle_some(struct job_service *service, const char *afte
 	dependencies_each_waiting(service->db, after_id, BATCH, dependency_add_id, &waiting);
 	if (waiting.count == 0 || !jobs_find(service->db, after_id, &after))
 		return false;
-	for (size_t i = 0; i < waiting.count; i++) {
+	for (size_t i = 0; i < waiting.count && (i == 0 || clock_monotonic_us() < end_us); i++) {
 		if (after.stage == STAGE_COMPLETED) {
 			dependencies_delete(service->db, waiting.ids[i], after_id);
 			dependency_release(service, waiting.ids[i]);
@@ -147,7 +148,7 @@ static void dependency_work(void *arg)
 			return;
 		}
 		memcpy(id, queue->ended.ids[queue->next], ID_SIZE);
-		if (!dependency_settle_some(queue->service, id))
+		if (!dependency_settle_some(queue->service, id, end_us))
 			queue->next++;
 	}
 	id_list_clear(&queue->ended);

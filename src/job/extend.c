@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/quantity.h"
 #include "job/active.h"
+#include "job/array.h"
 #include "job/attempt.h"
 #include "job/webhook_service.h"
 
@@ -104,6 +105,7 @@ int job_set_timeout(struct job_service *service, const char *job_id, int64_t tim
 	service_touch(service, job_id);
 	if (active)
 		extend_tell(service, active, &job, more_s);
+	array_setting_changed(service, job_id, ARRAY_TELL_TIMEOUT);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "job/active.h"
+#include "job/array.h"
 #include "job/webhook_service.h"
 #include "job/wishes.h"
 
@@ -188,7 +189,21 @@ int queue_set_priority(struct job_service *service, const char *job_id, int prio
 	job.priority = priority;
 	queue_write(service, &job);
 	queue_write_event(service, &job, "priority");
+	array_setting_changed(service, job_id, ARRAY_TELL_ORDER);
 	return 0;
+}
+
+void queue_copy_order(struct job_service *service, const struct job_record *from, const char *to_id)
+{
+	struct job_record job autojob = {0};
+
+	if (!jobs_find(service->db, to_id, &job) || stage_is_terminal(job.stage) ||
+	    (job.priority == from->priority && job.rank == from->rank))
+		return;
+	job.priority = from->priority;
+	job.rank = from->rank;
+	queue_write(service, &job);
+	queue_write_event(service, &job, "array");
 }
 
 /* One step beyond all that wait. */
@@ -219,6 +234,7 @@ int queue_move(struct job_service *service, const char *job_id, enum queue_end e
 	job.rank = end == QUEUE_NORMAL ? 0 : queue_rank_at(service, end);
 	queue_write(service, &job);
 	queue_write_event(service, &job, names[end]);
+	array_setting_changed(service, job_id, ARRAY_TELL_ORDER);
 	return 0;
 }
 

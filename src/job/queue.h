@@ -28,6 +28,8 @@ int queue_release(struct job_service *service, const char *job_id, bool by_admin
 int queue_set_priority(struct job_service *service, const char *job_id, int priority,
 		       struct error *err);
 /* Before or behind all others whatever their priority, or where it belongs. */
+/* Priority and place in the queue as those of another job: an element follows its array. */
+void queue_copy_order(struct job_service *service, const struct job_record *from, const char *to_id);
 enum queue_end { QUEUE_FIRST, QUEUE_LAST, QUEUE_NORMAL };
 int queue_move(struct job_service *service, const char *job_id, enum queue_end end, struct error *err);
 /* The pause before its next attempt; part of its end. */

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "job/array.h"
 #include "job/dependency.h"
 #include "job/extend.h"
 #include "job/queue.h"
@@ -38,8 +39,7 @@ static bool relabel_is_waiting(const struct relabel *relabel)
 
 static int relabel_check_fixed(const struct relabel *relabel, struct error *err)
 {
-	static const char *const fixed[] = {"hearth.array", "hearth.array-max",
-	                                    "hearth.array-retry"};
+	static const char *const fixed[] = {"hearth.array", "hearth.array-retry"};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
 		if (relabel_changes(relabel, fixed[i]))
@@ -130,6 +130,8 @@ static void relabel_apply(const struct relabel *relabel)
 		(void)queue_set_priority(service, id, wishes->priority, &ignored);
 	if (relabel_changes(relabel, "hearth.after"))
 		dependency_replace(service, id, wishes);
+	if (relabel_changes(relabel, "hearth.array-max"))
+		array_set_max(service, id, wishes->array_max);
 	if (relabel_changes(relabel, "hearth.attempts") && wishes->attempts)
 		jobs_set_attempts(service->db, id, wishes->attempts);
 	if (!relabel_changes(relabel, "hearth.hold"))

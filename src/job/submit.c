@@ -137,6 +137,7 @@ static int submit_insert(struct job_service *service, const struct submit_entry 
 
 	if (job_wishes_parse(service->configuration, record->labels, &wishes, err) < 0 ||
 	    array_plan_make(service, entry->creator, &wishes, &is_array, &plan, err) < 0 ||
+	    (is_array && array_check_size(record, entry->sealed->len, &plan, err) < 0) ||
 	    submit_check(service, entry, &wishes, is_array ? array_plan_count(&plan) : 1, err) < 0)
 		return -1;
 	record->priority = wishes.priority;

@@ -43,9 +43,10 @@ void arrays_insert(struct database *db, const char *id, const struct array_plan 
 
 bool arrays_find(struct database *db, const char *id, struct array_plan *ret)
 {
-	sqlite3_stmt *stmt = statement_read(
-	        db, "SELECT first, last, max_open, next, left_out FROM arrays WHERE job = ?", "i",
-	        job_seq(db, id));
+	sqlite3_stmt *stmt = statement_read(db,
+	                                    "SELECT first, last, max_open, next, left_out, tell, "
+	                                    "tell_from FROM arrays WHERE job = ?",
+	                                    "i", job_seq(db, id));
 	bool found = statement_next(db, stmt);
 
 	if (found) {
@@ -56,6 +57,8 @@ bool arrays_find(struct database *db, const char *id, struct array_plan *ret)
 		        .last = sqlite3_column_int(stmt, 1),
 		        .max_open = sqlite3_column_int(stmt, 2),
 		        .next = sqlite3_column_int(stmt, 3),
+		        .tell = (unsigned)sqlite3_column_int(stmt, 5),
+		        .tell_from = sqlite3_column_int(stmt, 6),
 		};
 		if (len > 0 && len <= sizeof(ret->left_out))
 			memcpy(ret->left_out, sqlite3_column_blob(stmt, 4), len);
@@ -74,6 +77,18 @@ void arrays_set_next(struct database *db, const char *id, int next)
 {
 	statement_write(db, "UPDATE arrays SET next = ? WHERE job = ?", "di", next,
 	                job_seq(db, id));
+}
+
+void arrays_set_max(struct database *db, const char *id, int max_open)
+{
+	statement_write(db, "UPDATE arrays SET max_open = ? WHERE job = ?", "di", max_open,
+	                job_seq(db, id));
+}
+
+void arrays_set_told(struct database *db, const char *id, unsigned tell, int tell_from)
+{
+	statement_write(db, "UPDATE arrays SET tell = ?, tell_from = ? WHERE job = ?", "ddi",
+	                (int)tell, tell_from, job_seq(db, id));
 }
 
 void arrays_set_over(struct database *db, const char *id)

@@ -14,8 +14,10 @@
 
 struct array_plan {
 	int first, last;
-	int max_open; /* at most so many at once; 0: no limit */
-	int next;     /* the first number that has not been made; last + 1: all are */
+	int max_open;  /* at most so many at once; 0: no limit */
+	int next;      /* the first number that has not been made; last + 1: all are */
+	unsigned tell; /* what elements from tell_from on do not know yet (job/array.h) */
+	int tell_from;
 	uint8_t left_out[(ARRAY_ELEMENTS_MAX + 7) /
 	                 8]; /* bit n - first: number n is not part of it */
 };
@@ -27,6 +29,8 @@ void arrays_insert(struct database *db, const char *id, const struct array_plan 
 bool arrays_find(struct database *db, const char *id, struct array_plan *ret);
 bool arrays_exist(struct database *db, const char *id);
 void arrays_set_next(struct database *db, const char *id, int next);
+void arrays_set_max(struct database *db, const char *id, int max_open);
+void arrays_set_told(struct database *db, const char *id, unsigned tell, int tell_from);
 void arrays_set_over(struct database *db, const char *id);
 void arrays_each_not_over(struct database *db, void (*fn)(void *, const char *id), void *arg);
 

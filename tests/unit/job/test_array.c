@@ -454,6 +454,96 @@ static void its_log_tells_of_each_element(void **state)
 	assert_null(strstr(tail, "\n\ndata"));
 }
 
+static void relabel(struct job_fixture *f, const char *id, const char *label, const char *value)
+{
+	struct job_record job autojob = {0};
+	struct error err = ERROR_INIT;
+	autojson json_t *labels = NULL;
+
+	assert_true(jobs_find(f->store->db, id, &job));
+	labels = json_copy(job.labels);
+	json_object_set_new(labels, label, json_string(value));
+	if (job_relabel(f->service, &job, labels, &f->store->alice, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+/* Also those that the crash kept from hearing of it. */
+static void elements_follow_their_array(void **state)
+{
+	struct job_fixture *f = *state;
+	struct job_record job autojob = {0};
+	struct array_plan plan;
+	const char *id;
+
+	f->configuration->max_queued = 0;
+	id = add(f, array("0-1999"));
+	wait_made(f, id);
+	relabel(f, id, "hearth.priority", "low");
+	relabel(f, id, "hearth.timeout", "2h");
+	turn(f);
+	assert_true(arrays_find(f->store->db, id, &plan));
+	assert_true(plan.tell && plan.tell_from > 0);
+	restart(f);
+	do {
+		turn(f);
+		assert_true(arrays_find(f->store->db, id, &plan));
+	} while (plan.tell);
+	for (int i = 0; i < 2000; i += 1999) {
+		job_record_clear(&job);
+		assert_true(jobs_find(f->store->db, elements_of(f, id, ~0u)->ids[i], &job));
+		assert_int_equal(job.priority, -10);
+		assert_int_equal(job.timeout_s, 7200);
+	}
+	assert_int_equal(active_find(f->service, job.id)->place.priority, -10);
+}
+
+static int count_live(struct job_fixture *f, const char *id)
+{
+	const struct elements *elements = elements_of(f, id, UNFINISHED);
+	int live = 0;
+
+	for (int i = 0; i < elements->count; i++)
+		live += is_live(f, elements->ids[i]);
+	return live;
+}
+
+static void how_many_at_once_may_change(void **state)
+{
+	struct job_fixture *f = *state;
+	const char *id = add(f, array_with("0-9", "hearth.array-max", "1"));
+
+	wait_made(f, id);
+	assert_int_equal(count_live(f, id), 1);
+	relabel(f, id, "hearth.array-max", "3");
+	turn(f);
+	turn(f);
+	assert_int_equal(count_live(f, id), 3);
+	/* Those that run go on; nothing new begins until there is room again. */
+	relabel(f, id, "hearth.array-max", "1");
+	restart(f);
+	relabel(f, id, "hearth.array-max", "2");
+	turn(f);
+	for (int i = 0; i < 2; i++) {
+		end(f, elements_of(f, id, UNFINISHED)->ids[0], 1, OUTCOME_EXITED, 0);
+		turn(f);
+		turn(f);
+		assert_int_equal(count_live(f, id), 2);
+	}
+}
+
+static void what_would_fill_the_disk_is_refused(void **state)
+{
+	struct job_fixture *f = *state;
+	char *large = xcalloc(1, 100001);
+	json_t *fields = array("1-9000");
+
+	f->configuration->max_queued = 0;
+	memset(large, 'x', 100000);
+	json_object_set_new(fields, "environment", json_pack("{s:s}", "A", large));
+	assert_int_equal(refused(f, fields, "put what is large into a bucket"), E_TOO_LARGE);
+	free(large);
+}
+
 static void others_are_no_arrays(void **state)
 {
 	struct job_fixture *f = *state;
@@ -480,6 +570,9 @@ int main(void)
 	        T(bad_arrays_are_refused),
 	        T(a_duplicate_is_the_whole_array),
 	        T(its_log_tells_of_each_element),
+	        T(elements_follow_their_array),
+	        T(how_many_at_once_may_change),
+	        T(what_would_fill_the_disk_is_refused),
 	        T(others_are_no_arrays),
 #undef T
 	};
