@@ -77,3 +77,40 @@ def check_one_end(server, job_id):
     lines = server.log_lines(job_id)
     assert server.log_lines(job_id) == lines, f"reading the log of {job_id} again gave other lines"
     return job, lines
+
+
+def check_ledger(server):
+    """R31: every attempt is charged once, for the time in which its job was RUNNING because of it, to the millisecond, at the price of its
+    beginning; the sums of days add up to that. Returns {(job, attempt): record}."""
+    db = sqlite3.connect(server.state / "db" / "hearth.db")
+    db.row_factory = sqlite3.Row
+    try:
+        records = {(row["id"], row["attempt"]): dict(row) for row in db.execute("SELECT j.id, r.* FROM usage_records r JOIN jobs j ON j.seq = r.job")}
+        expected = {}
+        for job in db.execute("SELECT seq, id, stage, finished_ms FROM jobs").fetchall():
+            canceled, running, over, live = False, set(), set(), set()
+            for kind, data in db.execute("SELECT kind, data FROM events WHERE job = ? ORDER BY seq", (job["seq"],)):
+                data = json.loads(data)
+                if kind == "stage" and data["stage"] == "CANCELED":
+                    canceled, live = True, running - over
+                if kind == "attempt" and data["phase"] == "running" and not canceled:
+                    running.add(data["number"])
+                if kind == "attempt" and data["phase"] == "ended":
+                    over.add(data["number"])
+            for attempt in db.execute("SELECT * FROM attempts WHERE job = ?", (job["seq"],)).fetchall():
+                if attempt["number"] not in running:
+                    continue
+                assert attempt["ended_ms"] > 0, dict(attempt)
+                end_ms = job["finished_ms"] if canceled and attempt["number"] in live else attempt["ended_ms"]
+                expected[job["id"], attempt["number"]] = (end_ms - attempt["started_ms"], attempt["price_hour"])
+        charged = {key: (record["used_ms"], record["price_hour"]) for key, record in records.items()}
+        assert charged == expected, {key: (charged.get(key), expected.get(key)) for key in charged.keys() | expected.keys()
+                                     if charged.get(key) != expected.get(key)}
+        for key, record in records.items():
+            assert record["used_ms"] >= 0 and record["ended_ms"] == record["started_ms"] + record["used_ms"], (key, record)
+            assert record["cost"] == (2 * record["used_ms"] * record["price_hour"] + 3600000) // 7200000, (key, record)
+        sums = tuple(db.execute("SELECT coalesce(sum(attempts), 0), coalesce(sum(used_ms), 0), coalesce(sum(cost), 0) FROM usage_days").fetchone())
+        assert sums == (len(records), sum(r["used_ms"] for r in records.values()), sum(r["cost"] for r in records.values()))
+        return records
+    finally:
+        db.close()
