@@ -290,28 +290,29 @@ pid_t cgroup_fork(const struct cgroup *cg)
 	return cg->is_unified ? fork_unified(cg) : fork_v1(cg);
 }
 
+/* Where a figure is, in v1 and in v2. */
+static const struct figure_place {
+	enum part part;
+	const char *file_v1, *key_v1, *file_unified, *key_unified;
+	int64_t divisor_v1;
+} figure_places[] = {
+        [CGROUP_CPU_US] = {PART_CPUACCT, "cpuacct.usage", NULL, "cpu.stat", "usage_usec", 1000},
+        [CGROUP_MEMORY_BYTES] = {PART_MEMORY, "memory.usage_in_bytes", NULL, "memory.current", NULL,
+                                 1},
+        [CGROUP_INACTIVE_FILE_BYTES] = {PART_MEMORY, "memory.stat", "total_inactive_file",
+                                        "memory.stat", "inactive_file", 1},
+};
+
 struct cgroup_source cgroup_open_source(const struct cgroup *cg, enum cgroup_figure figure)
 {
-	static const struct {
-		enum part part; /* in v1 */
-		const char *file_v1, *key_v1, *file_unified, *key_unified;
-		int64_t divisor_v1;
-	} table[] = {
-	        [CGROUP_CPU_US] = {PART_CPUACCT, "cpuacct.usage", NULL, "cpu.stat", "usage_usec",
-	                           1000},
-	        [CGROUP_MEMORY_BYTES] = {PART_MEMORY, "memory.usage_in_bytes", NULL,
-	                                 "memory.current", NULL, 1},
-	        [CGROUP_INACTIVE_FILE_BYTES] = {PART_MEMORY, "memory.stat", "total_inactive_file",
-	                                        "memory.stat", "inactive_file", 1},
-	};
-	int dir_fd = cg->fds[cg->is_unified ? PART_UNIFIED : table[figure].part];
+	const struct figure_place *place = &figure_places[figure];
+	int dir_fd = cg->fds[cg->is_unified ? PART_UNIFIED : place->part];
 
 	return (struct cgroup_source){
-	        .fd = openat(dir_fd,
-	                     cg->is_unified ? table[figure].file_unified : table[figure].file_v1,
+	        .fd = openat(dir_fd, cg->is_unified ? place->file_unified : place->file_v1,
 	                     O_RDONLY | O_CLOEXEC),
-	        .key = cg->is_unified ? table[figure].key_unified : table[figure].key_v1,
-	        .divisor = cg->is_unified ? 1 : table[figure].divisor_v1,
+	        .key = cg->is_unified ? place->key_unified : place->key_v1,
+	        .divisor = cg->is_unified ? 1 : place->divisor_v1,
 	};
 }
 
