@@ -136,6 +136,9 @@ static const struct option_row job_options[] = { ACCOUNT, OUTPUT, HELP, { 0 } };
 
 static const struct option_row stats_options[] = {
 	{ "follow", 'f', OPTION_FLAG, .help = "Go on until the jobs are over; this is always so" },
+	{ "history", 0, OPTION_FLAG, .help = "What one job has used since its start, also after its end" },
+	{ "step", 0, OPTION_INTEGER, "SECONDS", .help = "With --history: samples at most so far apart" },
+	{ "attempt", 0, OPTION_INTEGER, "N", .help = "With --history: of this attempt; the last one if not given" },
 	ACCOUNT, OUTPUT, HELP, { 0 } };
 
 static const struct option_row extend_options[] = {
@@ -320,7 +323,7 @@ const struct command commands[] = {
 	{ "inspect", NULL, JOBS, "JOB_IDS...", 1, -1, false, job_options, inspect_command,
 	  "Show everything about jobs", NULL },
 	{ "stats", NULL, JOBS, "[JOB_IDS]...", 0, -1, false, stats_options, stats_command,
-	  "Show CPU, memory, network and GPU use, live",
+	  "Show CPU, memory, network and GPU use, live or since the start",
 	  "Without ids: of all running jobs. Where the output is no terminal a line is printed per "
 	  "sample; with --json an object." },
 	{ "cancel", NULL, JOBS, "JOB_ID", 1, 1, false, job_options, cancel_command,

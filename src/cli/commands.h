@@ -11,6 +11,7 @@ int list_command(struct invocation *in);
 int logs_command(struct invocation *in);
 int inspect_command(struct invocation *in);
 int stats_command(struct invocation *in);
+int stats_history_command(struct invocation *in);
 int cancel_command(struct invocation *in);
 int extend_command(struct invocation *in);
 int queue_command(struct invocation *in);

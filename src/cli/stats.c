@@ -233,6 +233,10 @@ static void stop(struct stats *s)
 
 int stats_command(struct invocation *in)
 {
+	if (options_flag(&in->options, "history"))
+		return stats_history_command(in);
+	if (options_flag(&in->options, "step") || options_flag(&in->options, "attempt"))
+		return output_error("--step and --attempt need --history.");
 	struct error err = ERROR_INIT;
 	struct stats s = {.in = in,
 	                  .draws = in->out.mode != OUTPUT_JSON && terminal_is(STDOUT_FILENO)};

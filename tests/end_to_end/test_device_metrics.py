@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the devices of a job do, in its metrics: the monitor's own hearth-devices on cards that are not there
 (tests/tools/fake_nvml.c)."""
+import concurrent.futures
+import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -11,7 +14,9 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
 import attempt as attempt_module  # noqa: E402
+import clients  # noqa: E402
 import metrics  # noqa: E402
+from devices import Devices  # noqa: E402
 from fake_nvml import GIB, Card, FakeNvml  # noqa: E402
 from server import wait_until  # noqa: E402
 
@@ -112,3 +117,56 @@ def test_strange_names(lab, nvml):
     assert a.exit["outcome"] == "exited"
     header, samples = metrics.read(a.path + "/metrics")
     assert len(header["uuids"]) == 16 and samples
+
+
+# From the card to the clients
+
+@pytest.fixture(scope="module")
+def devices():
+    devices = Devices([Card("NVIDIA H200", 141 * GIB, utilization=37, used=12 * GIB)])
+    yield devices
+    devices.remove()
+
+
+@pytest.fixture(scope="module")
+def hearth(make_server, devices):
+    return make_server(devices.settings() + "[flavor card]\nvcpu = 0.1\nmemory = 64M\ndevices = nvidia.com/gpu\n")
+
+
+def streams(server):
+    text = server.call("GET", "/metrics").text
+    return int(float(re.search(r"^hearth_http_streams (\S+)$", text, re.M).group(1)))
+
+
+def samples(server, job):
+    return len(server.call("GET", f"/api/jobs/alice/{job}/metrics/history").json()["samples"])
+
+
+def test_clients_see_the_card(hearth, devices):
+    card = devices.nvml.cards[0]
+    short = card.uuid[4:12]
+    job = hearth.submit(["sleep", "60"], flavor="card")["id"]
+    hearth.wait_job(job, ("RUNNING",))
+    stream = hearth.call("GET", f"/api/jobs/alice/{job}/metrics", stream=True)
+    for line in stream.iter_lines():
+        if line.startswith(b"data: {") and json.loads(line[6:])["gpus"]:
+            break
+    stream.close()
+    assert json.loads(line[6:])["gpus"] == {short: {"utilization": 37, "memory_used_bytes": 12 * GIB, "memory_total_bytes": 141 * GIB}}
+    # The old client shows nothing of a stream that has ended: it looks on while the job ends.
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        old = pool.submit(clients.on_terminal, [clients.hf("1.3"), "jobs", "stats", job], hearth.environment())
+        wait_until(lambda: streams(hearth) == 1, 30, "its stream")
+        seen = samples(hearth, job)
+        wait_until(lambda: samples(hearth, job) >= seen + 3, 30, "samples for it")
+        hearth.call("POST", f"/api/jobs/alice/{job}/cancel")
+    wait_until(lambda: not hearth.live_monitors(), 20, "its end")
+    for shown in (old.result(), clients.on_terminal([clients.hf("newest"), "jobs", "stats", job], hearth.environment())):
+        assert "37%" in shown and "12.9GB / 151.4GB" in shown, shown
+    done = hearth.hearth("stats", job)
+    assert "37%" in done.stdout and "12.9GB / 151.4GB" in done.stdout, done.stdout + done.stderr
+    done = hearth.hearth("stats", "--history", job)
+    assert f"GPU {short} UTIL %" in done.stdout and "12.9GB" in done.stdout, done.stdout + done.stderr
+    history = hearth.call("GET", f"/api/jobs/alice/{job}/metrics/history").json()
+    assert history["gpus"] == {short: {"memoryTotalBytes": 141 * GIB}}
+    assert history["samples"][-1]["gpus"] == {short: {"utilization": 37, "memoryBytes": 12 * GIB}}
