@@ -58,8 +58,7 @@ def test_kills_between_any_two_writes(make_server):
                 pass
         time.sleep(chance.random() * 0.5)
         server.start()
-    for job_id in ids:
-        server.wait_job(job_id)
+    stages = {job_id: server.wait_job(job_id)["status"]["stage"] for job_id in ids}
     wait_clean(server)
     for job_id in ids:
         check_one_end(server, job_id)
@@ -69,11 +68,11 @@ def test_kills_between_any_two_writes(make_server):
     exact = 0
     for (job_id, attempt), record in records.items():
         told = truth(server, job_id, attempt)
-        if told and told["outcome"] in ("exited", "signaled"):
+        if told and stages[job_id] != "CANCELED":
             assert record["used_ms"] == told["running_us"] // 1000, (job_id, attempt)
             exact += 1
-        elif told:
-            assert record["used_ms"] <= told["running_us"] // 1000 + 1, (job_id, attempt)
+        elif told:  # until CANCELED, which may have come while the end was on its way to hearthd
+            assert record["used_ms"] <= told["running_us"] // 1000 + 200, (job_id, attempt)
     assert exact >= 20
     total = server.call("GET", "/api/usage").json()["total"]
     assert (total["attempts"], total["microUsd"]) == (len(records), sum(record["cost"] for record in records.values()))
