@@ -17,7 +17,8 @@
 #include <string.h>
 
 #define LABEL "labels.hearth.after"
-#define NAMED_MAX 8 /* of a cycle */
+#define NAMED_MAX 8      /* of a cycle */
+#define VISITED_MAX 1000 /* each costs the loop some 15 microseconds */
 
 struct visit {
 	struct id_entry entry;
@@ -103,6 +104,14 @@ static int dependency_check_cycle(struct job_service *service, const char *job_i
 	for (visit = search.first; visit && rc == 0; visit = visit->next) {
 		char path[384];
 
+		if (search.visited.count > VISITED_MAX) {
+			rc = fail(err, E_TOO_LARGE,
+			          LABEL ": those jobs wait for more than %d others in turn, which "
+			                "are too many to look for a cycle; submit the job anew "
+			                "with the label",
+			          VISITED_MAX);
+			break;
+		}
 		if (strcmp(visit->entry.id, job_id) != 0) {
 			search_expand(&search, visit);
 			continue;

@@ -233,6 +233,10 @@ static void a_long_chain_is_cancelled_in_slices(void **state)
 		              &err) != 0)
 			fail_msg("%s", err.text);
 	turn(f);
+	assert_int_equal(check_change(f, ids[0], ids[900], &err), -1);
+	assert_non_null(strstr(err.text, "which waits for others, and those for"));
+	assert_int_equal(check_change(f, ids[0], ids[CHAIN - 1], &err), -1);
+	assert_int_equal(err.code, E_TOO_LARGE);
 	end(f, ids[0], 1, OUTCOME_EXITED, 1);
 	turn(f);
 	/* The first slice came with the end; a crash loses none of the others. */
