@@ -90,6 +90,24 @@ def test_reserved_labels_stay_when_others_are_replaced(queue, blocker):
     assert put_labels(queue, job, priority="").json()["hearth"]["queue"]["priority"] == 0
 
 
+def test_an_error_changes_nothing(queue, blocker):
+    job = waiting(queue, {"hearth.priority": "3"})
+    for wrong in ({"timeout": "400d"}, {"hold": "perhaps"}, {"array": "1-2"}, {"after": "0" * 24}, {"after": job}):
+        assert put_labels(queue, job, **{"priority": "7", **wrong}).status_code in (400, 404, 409)
+        assert queue.job(job)["labels"] == {"hearth.priority": "3"} and queue.job(job)["hearth"]["queue"]["priority"] == 3
+    refused(put_labels(queue, blocker, priority="7", hold="yes", timeout="20h"), 409, "labels.hearth.hold")
+    refused(put_labels(queue, blocker, priority="7", after=job, timeout="20h"), 409, "labels.hearth.after", "has started already")
+    assert queue.job(blocker)["labels"] == {} and queue.job(blocker)["timeout"] == 1800
+
+
+def test_attempts_and_time_limit_of_a_waiting_job_can_change(queue, blocker):
+    job = waiting(queue)
+    assert put_labels(queue, job, attempts="5", timeout="2h").status_code == 200
+    shown = queue.job(job)
+    assert (shown["attempts"], shown["retry"], shown["timeout"]) == (5, 4, 7200)
+    refused(put_labels(queue, job, attempts="500"), 400, "labels.hearth.attempts")
+
+
 # The order
 
 def test_priority_goes_before_age_and_can_change(queue, blocker):
@@ -271,6 +289,27 @@ def test_limits_are_listed(queue):
         assert queue.admin("GET", "/admin/limits/" + path)[0] == 404
 
 
+def test_settings_limit_those_without_limits_of_their_own(make_fake):
+    server = make_fake("scheduler.max_running_per_namespace=2", "scheduler.max_running_per_user=3", "jobs.max_queued_per_user=2")
+    server.admin("POST", "/admin/orgs", {"name": "lab"})
+    server.admin("PUT", "/admin/orgs/lab/members/alice", {"role": "write"})
+    mine = [server.submit("run=forever")["id"] for _ in range(3)]
+    theirs = [server.submit("run=forever", namespace="lab")["id"]]
+    server.wait_job(theirs[0], ["RUNNING"], "lab")
+    for job in mine[:2]:
+        server.wait_job(job, ["RUNNING"])
+    assert server.job(mine[2])["status"]["stage"] == "SCHEDULING", "the namespace has two"
+    theirs.append(server.submit("run=forever", namespace="lab")["id"])
+    assert server.job(theirs[1], "lab")["status"]["stage"] == "SCHEDULING", "the user has three"
+    spec = {"dockerImage": "busybox", "command": ["job"], "flavor": "cpu-basic"}
+    refused(server.call("POST", "/api/jobs/lab", json=spec), 429, "jobs.max_queued_per_user")
+    set_limits(server, "user/alice", maxRunning="none")
+    server.wait_job(theirs[1], ["RUNNING"], "lab")
+    assert server.job(mine[2])["status"]["stage"] == "SCHEDULING"
+    set_limits(server, "namespace/alice", maxRunning=3)
+    server.wait_job(mine[2], ["RUNNING"])
+
+
 # Resource groups
 
 def test_resource_groups(queue, blocker):
@@ -299,11 +338,19 @@ def test_resource_groups(queue, blocker):
     refused(queue.call("POST", "/api/jobs/lab", json=spec), 429, "the resource group vision has 1 waiting jobs")
     set_limits(queue, "group/" + group["id"], maxQueued=None, maxRunning=0)
     refused(queue.call("POST", "/api/jobs/lab", json=spec), 403, "the resource group vision", "max-running to 0")
+    set_limits(queue, "group/" + group["id"], maxRunning=1)
+    queue.call("POST", f"/api/jobs/alice/{blocker}/cancel")
+    queue.wait_job(job["id"], namespace="lab")
+    inside = [queue.submit("run=forever", namespace="lab", resourceGroupId=group["id"])["id"] for _ in range(2)]
+    queue.wait_job(inside[0], ["RUNNING"], "lab")
+    assert queue.job(inside[1], "lab")["status"]["stage"] == "SCHEDULING"
+    queue.call("POST", f"/api/jobs/lab/{inside[0]}/cancel")
+    queue.wait_job(inside[1], ["RUNNING"], "lab")
+    queue.call("POST", f"/api/jobs/lab/{inside[1]}/cancel")
     assert queue.admin("DELETE", "/admin/groups/lab/vision")[0] == 200
     assert queue.admin("DELETE", "/admin/groups/lab/vision")[0] == 404
     refused(queue.call("POST", "/api/jobs/lab", json=spec), 400, "resourceGroupId")
     assert queue.job(job["id"], "lab")["resourceGroup"]["name"] == "vision", "the job stays as it was"
-    queue.call("POST", f"/api/jobs/lab/{job['id']}/cancel")
 
 
 # Other ways to make jobs

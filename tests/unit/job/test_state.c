@@ -89,6 +89,77 @@ static void attempts_are_repeated_by_cause(void **state)
 	}
 }
 
+static bool is_repeated(const char *causes, const struct exit_record *record)
+{
+	autojson json_t *labels = json_pack("{s:s}", "hearth.retry", causes);
+	struct configuration *configuration = configuration_new();
+	struct job_record job = {.stage = STAGE_RUNNING, .attempts = 2};
+	struct attempt_verdict verdict;
+	struct job_wishes wishes;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(job_wishes_parse(configuration, labels, &wishes, &err), 0);
+	attempt_judge(&job, &wishes.retry, 1, record, &verdict);
+	configuration_free(configuration);
+	return verdict.is_retried;
+}
+
+static void rules_choose_the_causes(void **state)
+{
+	static const char *const names[] = {
+	        [OUTCOME_EXITED] = "exit", [OUTCOME_SIGNALED] = "signal",
+	        [OUTCOME_OOM] = "oom",     [OUTCOME_TIMEOUT] = "timeout",
+	        [OUTCOME_CANCELED] = NULL, [OUTCOME_STORAGE] = "storage",
+	        [OUTCOME_FAILED] = NULL,   [OUTCOME_LOST] = "lost",
+	};
+
+	for (int outcome = OUTCOME_EXITED; outcome <= OUTCOME_LOST; outcome++) {
+		struct exit_record record = {.outcome = outcome, .exit_code = 9, .started_ms = 1};
+
+		for (int cause = OUTCOME_EXITED; cause <= OUTCOME_LOST; cause++)
+			if (names[cause])
+				assert_int_equal(is_repeated(names[cause], &record),
+				                 cause == outcome);
+		assert_int_equal(is_repeated("any", &record), names[outcome] != NULL);
+		assert_false(is_repeated("none", &record));
+		assert_int_equal(is_repeated("exit-9", &record), outcome == OUTCOME_EXITED);
+		assert_false(is_repeated("exit-8,exit-10,exit-255", &record));
+	}
+}
+
+static void pauses_double_up_to_a_limit(void **state)
+{
+	static const struct {
+		int64_t delay_s, max_s;
+		int failures;
+		int64_t expected_s;
+		const char *words;
+	} rows[] = {
+	        {0, 300, 0, 0, "; attempt 2 of 99 follows"},
+	        {0, 300, 9, 0, "; attempt 11 of 99 follows"},
+	        {1, 300, 0, 1, "; attempt 2 of 99 in 1 s"},
+	        {1, 300, 1, 2, "; attempt 3 of 99 in 2 s"},
+	        {1, 300, 8, 256, "; attempt 10 of 99 in 4 min"},
+	        {1, 300, 9, 300, "; attempt 11 of 99 in 5 min"},
+	        {1, 300, 90, 300, "; attempt 92 of 99 in 5 min"},
+	        {40, 300, 0, 40, "; attempt 2 of 99 in 40 s"},
+	        {119, 300, 0, 119, "; attempt 2 of 99 in 119 s"},
+	        {600, 300, 5, 600, "; attempt 7 of 99 in 10 min"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct retry_rule rule = {.delay_s = rows[i].delay_s, .delay_max_s = rows[i].max_s};
+		struct job_record job = {
+		        .stage = STAGE_RUNNING, .attempts = 99, .failure_count = rows[i].failures};
+		struct exit_record record = {.outcome = OUTCOME_EXITED, .exit_code = 1};
+		struct attempt_verdict verdict;
+
+		attempt_judge(&job, &rule, rows[i].failures + 1, &record, &verdict);
+		assert_int_equal(verdict.delay_s, rows[i].expected_s);
+		assert_string_equal(strchr(verdict.message, ';'), rows[i].words);
+	}
+}
+
 static void starts_that_never_were_do_not_count(void **state)
 {
 	struct job_record job = {.stage = STAGE_SCHEDULING, .attempts = 1};
@@ -262,6 +333,8 @@ int main(void)
 	        cmocka_unit_test(stages_follow_each_other),
 	        cmocka_unit_test(words_tell_the_causes_apart),
 	        cmocka_unit_test(attempts_are_repeated_by_cause),
+	        cmocka_unit_test(rules_choose_the_causes),
+	        cmocka_unit_test(pauses_double_up_to_a_limit),
 	        cmocka_unit_test(starts_that_never_were_do_not_count),
 	        cmocka_unit_test_setup_teardown(a_change_is_one_row_and_one_event, job_setup,
 	                                        job_teardown),
