@@ -3,6 +3,7 @@
 #include "container/cdi_private.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "container/cdi_check.h"
 #include "container/cdi_nvidia.h"
@@ -208,6 +209,21 @@ void cdi_free(struct cdi *cdi)
 const char *cdi_warnings(const struct cdi *cdi)
 {
 	return buffer_text(&cdi->warnings);
+}
+
+void cdi_log_warnings(const struct cdi *cdi)
+{
+	static char *logged;
+	const char *line = cdi_warnings(cdi);
+
+	if (logged && strcmp(logged, line) == 0)
+		return;
+	free(logged);
+	logged = xstrdup(line);
+	for (size_t len; *line; line += len + (line[len] != '\0')) {
+		len = strcspn(line, "\n");
+		log_warning("%.*s", (int)len, line);
+	}
 }
 
 void cdi_each(const struct cdi *cdi,

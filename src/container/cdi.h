@@ -26,6 +26,9 @@ struct cdi *cdi_new(char *const *dirs, const char *nvml);
 struct cdi *cdi_new_in(const char *root, char *const *dirs, const char *nvml);
 void cdi_free(struct cdi *cdi);
 const char *cdi_warnings(const struct cdi *cdi); /* lines; "": none */
+/* Log them, unless they are those that this process has logged last: for who reads again and again.
+ */
+void cdi_log_warnings(const struct cdi *cdi);
 
 /* Call `fn` for each device: its qualified name, its kind, the host's paths of its own nodes (array
  * of strings). Aliases (several names of the same nodes, "all") come too; cdi_nvidia.h says how the

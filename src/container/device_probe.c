@@ -67,13 +67,8 @@ struct nvml *probe_open_nvml(const struct probe_options *options)
 struct cdi *probe_read_cdi(const struct probe_options *options)
 {
 	struct cdi *cdi = cdi_new(options->cdi_dirs, options->nvml);
-	const char *line = cdi_warnings(cdi);
 
-	while (*line) {
-		size_t len = strcspn(line, "\n");
-		log_warning("%.*s", (int)len, line);
-		line += len + (line[len] != '\0');
-	}
+	cdi_log_warnings(cdi);
 	return cdi;
 }
 

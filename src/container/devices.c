@@ -3,7 +3,6 @@
 #include "container/devices_private.h"
 
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "container/cdi.h"
 #include "container/cdi_nvidia.h"
@@ -52,8 +51,8 @@ static int read_edits(const struct configuration *c, const json_t *names, json_t
 	struct cdi *cdi = cdi_new(c->cdi_dirs, c->nvml);
 	int rc = cdi_edits(cdi, names, ret, err);
 
-	if (rc && cdi_warnings(cdi)[0])
-		log_warning("CDI specifications: %s", cdi_warnings(cdi));
+	if (rc)
+		cdi_log_warnings(cdi);
 	cdi_free(cdi);
 	return rc;
 }

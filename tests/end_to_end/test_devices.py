@@ -515,3 +515,22 @@ def test_a_flavor_gives_its_device(node_server):
     none = node_server.submit(look, environment={"NVIDIA_VISIBLE_DEVICES": "all", "ACCELERATOR": "mine"})
     node_server.wait_job(none["id"], ("COMPLETED",))
     assert node_server.log_lines(none["id"]) == ["mine void"]
+
+
+def test_a_device_that_goes_while_a_job_waits(node_server):
+    holder = node_server.submit(["sleep", "100"], flavor="nodes")
+    node_server.wait_job(holder["id"], ("RUNNING",))
+    job = node_server.submit(["true"], flavor="node")
+    text = (node_server.cdi / "node.json").read_text()
+    (node_server.cdi / "node.json").write_text("{")
+    try:
+        wait_until(lambda: node_server.call("GET", "/api/devices").json() == [], 20, "an empty inventory")
+        told = [line for line in node_server.log_text().split("\n") if "hearth-devices: warning" in line and "node.json" in line]
+        assert len(told) == 1 and "is not valid JSON" in told[0], told
+        node_server.call("POST", f"/api/jobs/alice/{holder['id']}/cancel")
+        node_server.wait_job(holder["id"])
+        status = node_server.job(job["id"])["status"]
+        assert status["stage"] == "SCHEDULING" and "none now" in status["message"], status
+    finally:
+        (node_server.cdi / "node.json").write_text(text)
+    node_server.wait_job(job["id"], ("COMPLETED",))
