@@ -534,3 +534,26 @@ def test_a_device_that_goes_while_a_job_waits(node_server):
     finally:
         (node_server.cdi / "node.json").write_text(text)
     node_server.wait_job(job["id"], ("COMPLETED",))
+
+
+# Where there is a real card
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/nvidiactl"), reason="no NVIDIA driver on this machine")
+def test_a_real_card(lab):
+    """nvidia-smi of the driver, in an image that has nothing but the C library, sees one card: the job's."""
+    def fill(path):
+        found = subprocess.run(["ldd", shutil.which("nvidia-smi")], capture_output=True, text=True, check=True).stdout
+        for library in [word for word in found.split() if word.startswith("/")]:
+            os.makedirs(path + os.path.dirname(library), exist_ok=True)
+            shutil.copy(os.path.realpath(library), path + library)
+
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True).stdout.split("\n")
+    cards = [line.rsplit("UUID: ")[1].rstrip(")") for line in listed if line.startswith("GPU ")]
+    layers = lab.layers + [lab.layer("C library", fill)]
+    for card in cards[:2]:
+        a = lab.run(["nvidia-smi", "-L"], layers=layers, devices=["nvidia.com/gpu=" + card])
+        assert [line for line in a.lines() if line.startswith("GPU ")] == [line for line in a.lines() if card in line], a.lines()
+        assert a.exit["exit_code"] == 0 and card in "".join(a.lines())
+    a = lab.run(sh("nvidia-smi -L; ls /dev | grep nvidia"), layers=layers, env=["PATH=/bin", "NVIDIA_VISIBLE_DEVICES=all"])
+    assert not any(card in line for card in cards for line in a.lines()) and a.exit["exit_code"] != 0
