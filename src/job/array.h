@@ -60,6 +60,8 @@ struct array_view {
 	int64_t counts[STAGE_COUNT]; /* those that were not made yet are SCHEDULING */
 };
 bool array_view(struct job_service *service, const char *job_id, struct array_view *ret);
+/* Arrays stay in the queue, kept, until they end; so many of them are RUNNING. */
+int64_t array_count_running(const struct job_service *service);
 /* Of an array: "Elements: 12 waiting, 4 running, 80 completed, 4 failed"; of an element that is
  * kept back: what for. */
 void array_explain(struct job_service *service, const char *job_id, char *ret, size_t size);

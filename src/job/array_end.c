@@ -70,6 +70,20 @@ void array_conclude(struct job_service *service, struct array *array)
 		active_end(service, active);
 }
 
+int64_t array_count_running(const struct job_service *service)
+{
+	const struct id_table *arrays = &service->arrays->arrays;
+	int64_t count = 0;
+
+	for (size_t i = 0; i < arrays->n_buckets; i++)
+		for (const struct id_entry *e = arrays->buckets[i]; e; e = e->next) {
+			const struct array *array = (const struct array *)(const void *)e;
+
+			count += array->is_running && !array->is_ended;
+		}
+	return count;
+}
+
 bool array_view(struct job_service *service, const char *job_id, struct array_view *ret)
 {
 	const struct array *array = array_find(service, job_id);

@@ -15,8 +15,6 @@
 #include "job/attempt.h"
 #include "job/webhook_service.h"
 
-#include <string.h>
-
 static int extend_check_range(const struct job_service *service, const struct job_record *job,
                               int64_t timeout_s, struct error *err)
 {
@@ -109,14 +107,6 @@ int job_set_timeout(struct job_service *service, const char *job_id, int64_t tim
 	return 0;
 }
 
-static void extend_look_at_event(void *arg, int64_t seq, const char *kind, const char *data,
-                                 int64_t at_ms)
-{
-	struct job_time_limit *limit = arg;
-
-	limit->was_changed |= strcmp(kind, "timeout") == 0;
-}
-
 bool job_find_time_limit(struct job_service *service, const struct job_record *job,
                          struct job_time_limit *ret)
 {
@@ -126,7 +116,7 @@ bool job_find_time_limit(struct job_service *service, const struct job_record *j
 	*ret = (struct job_time_limit){0};
 	if (stage_is_terminal(job->stage))
 		return false;
-	events_each(service->db, job->id, 0, extend_look_at_event, ret);
+	ret->was_changed = events_exist(service->db, job->id, "timeout");
 	if (running_us < 0)
 		return true;
 	int64_t left_ms = job->timeout_s * 1000 - running_us / 1000;

@@ -349,7 +349,8 @@ const char *job_status_message(struct job_service *service, const struct job_rec
 	struct active_job *active = active_find(service, job->id);
 
 	if (!stage_is_terminal(job->stage) &&
-	    queue_explain_hold(service, job->id, buffer, JOB_STATUS_MESSAGE_SIZE))
+	    (queue_explain_hold(service, job->id, buffer, JOB_STATUS_MESSAGE_SIZE) ||
+	     queue_explain_retry(service, job, buffer, JOB_STATUS_MESSAGE_SIZE)))
 		return buffer;
 	if (!active || stage_is_terminal(job->stage) || job->message)
 		return job->message;
@@ -379,7 +380,7 @@ void job_service_counts(const struct job_service *service, struct job_service_co
 	struct scheduler_usage usage = scheduler_usage(service->scheduler);
 
 	*ret = (struct job_service_counts){
-	        .queued = usage.queued,
+	        .queued = usage.queued - array_count_running(service),
 	        .running = jobs_count(service->db,
 	                              &(struct jobs_query){.stage_mask = 1u << STAGE_RUNNING}),
 	        .live_attempts = usage.holding,

@@ -26,6 +26,12 @@ void events_each(struct database *db, const char *job_id, int64_t after_seq,
 	statement_end(db, stmt);
 }
 
+bool events_exist(struct database *db, const char *job_id, const char *kind)
+{
+	return statement_int(db, 0, "SELECT 1 FROM events WHERE job = ? AND kind = ? LIMIT 1", "it",
+	                     job_seq(db, job_id), kind) != 0;
+}
+
 bool events_find_next(struct database *db, const char *job_id, const char *kind, int64_t after_seq,
                       struct event *ret)
 {

@@ -158,6 +158,7 @@ int64_t events_insert(struct database *db, const char *job_id, const char *kind,
 void events_each(struct database *db, const char *job_id, int64_t after_seq,
 		 void (*fn)(void *, int64_t seq, const char *kind, const char *data, int64_t at_ms),
 		 void *arg);
+bool events_exist(struct database *db, const char *job_id, const char *kind);
 /* The first of one kind behind `after_seq`, only if it is on disk; false: there is none. */
 struct event {
 	int64_t seq, at_ms;

@@ -74,6 +74,7 @@ static void an_array_is_its_elements(void **state)
 	                                  "hearth.array", "3-4", "name", "sweep", "environment",
 	                                  "A", "1", "secrets", "S", "s"));
 	struct job_record job autojob = {0};
+	struct job_service_counts counts;
 	struct elements *elements;
 	const json_t *environment;
 
@@ -97,6 +98,8 @@ static void an_array_is_its_elements(void **state)
 	run(f, elements->ids[0], 1);
 	turn(f);
 	assert_shown(f, id, "RUNNING 0 Elements: 1 waiting, 1 running");
+	job_service_counts(f->service, &counts);
+	assert_int_equal(counts.queued, 0);
 	end(f, elements->ids[0], 1, OUTCOME_EXITED, 0);
 	end(f, elements->ids[1], 1, OUTCOME_EXITED, 0);
 	turn(f);
