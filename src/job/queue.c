@@ -260,3 +260,22 @@ bool queue_explain_hold(struct job_service *service, const char *job_id, char *r
 		snprintf(ret, size, "Held by its owner: hearth queue release %s", job_id);
 	return true;
 }
+
+bool queue_explain_retry(struct job_service *service, const struct job_record *job, char *ret,
+                         size_t size)
+{
+	struct active_job *active = active_find(service, job->id);
+	int64_t now_ms = clock_now_ms();
+	const char *end;
+	char why[256];
+
+	if (!active || !active->place.is_queued || !job->message ||
+	    active->place.not_before_ms > now_ms ||
+	    !scheduler_explain(service->scheduler, &active->place, now_ms, why, sizeof(why)))
+		return false;
+	end = strstr(job->message, "; attempt ");
+	snprintf(ret, size, "%.*s; attempt %d of %d: %s",
+	         end ? (int)(end - job->message) : (int)strlen(job->message), job->message,
+	         job->failure_count + 1, job->attempts, why);
+	return true;
+}

@@ -37,6 +37,10 @@ void queue_set_pause(struct job_service *service, const struct job_record *job, 
 /* Why it is held, as job_status_message() says it; false: nobody holds it. */
 bool queue_explain_hold(struct job_service *service, const char *job_id, char *ret, size_t size);
 
+/* Of a job that has failed and waits again, whose pause is over: what failed, and what it waits for now; false: it is none
+ * of these. */
+bool queue_explain_retry(struct job_service *service, const struct job_record *job, char *ret, size_t size);
+
 /* May this submission enter (limits of waiting jobs, of running ones and devices if none could ever run, priority,
  * resource group)? E_BUSY, E_FORBIDDEN, E_INVALID. Part of job_submit(). *ret_group is the id of the group, ""
  * if none is asked for. */

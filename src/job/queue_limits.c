@@ -126,9 +126,9 @@ static int subject_check_queue(const struct job_service *service, const struct s
 		            "These are %lld jobs, and %s may have %lld waiting at most",
 		            (long long)count, who, (long long)max);
 	return fail(err, E_BUSY,
-	            "%s has %lld waiting jobs, and %lld is the most that this server keeps for "
+	            "%s has %lld waiting job%s, and %lld is the most that this server keeps for "
 	            "%s (%s); submit again when some of them have started",
-	            who, (long long)queued, (long long)max,
+	            who, (long long)queued, queued == 1 ? "" : "s", (long long)max,
 	            subject->kind == LIMIT_NAMESPACE ? "one namespace"
 	            : subject->kind == LIMIT_USER    ? "one user"
 	                                             : "this resource group",

@@ -24,8 +24,8 @@ def blocker(queue):
     wait_until(lambda: not queue.call("GET", "/api/queue").json(), 20, "an empty queue")
 
 
-def waiting(queue, labels=None, **fields):
-    return queue.submit(flavor="one", labels=labels or {}, **fields)["id"]
+def waiting(queue, labels=None, *words, **fields):
+    return queue.submit(*words, flavor="one", labels=labels or {}, **fields)["id"]
 
 
 def order(queue, token=None):
@@ -335,7 +335,7 @@ def test_resource_groups(queue, blocker):
     refused(queue.call("POST", "/api/scheduled-jobs/lab", json={"jobSpec": wrong, "schedule": "@daily"}), 400, "resourceGroupId")
 
     assert set_limits(queue, "group/" + group["id"], maxQueued=1)[1]["name"] == "lab/vision"
-    refused(queue.call("POST", "/api/jobs/lab", json=spec), 429, "the resource group vision has 1 waiting jobs")
+    refused(queue.call("POST", "/api/jobs/lab", json=spec), 429, "the resource group vision has 1 waiting job,")
     set_limits(queue, "group/" + group["id"], maxQueued=None, maxRunning=0)
     refused(queue.call("POST", "/api/jobs/lab", json=spec), 403, "the resource group vision", "max-running to 0")
     set_limits(queue, "group/" + group["id"], maxRunning=1)
@@ -389,3 +389,22 @@ def test_attempts_are_repeated_by_cause(queue):
     assert runs(queue, "signal=9", **rule("signal")) == 3
     assert runs(queue, "exit=3", labels={"hearth.attempts": "2"}) == 2
     assert runs(queue, "exit=3", attempts=2) == 2
+
+
+def test_who_waits_again_says_for_what(queue):
+    job = queue.submit("exit=1", labels={"hearth.attempts": "2", "hearth.retry-delay": "1h"})["id"]
+    wait_until(lambda: queue.job(job)["status"]["failureCount"] == 1, 20, "the first failure")
+    assert queue.job(job)["status"]["message"] == "Job failed with exit code: 1; attempt 2 of 2 in 60 min"
+    assert queue.job(job)["status"]["stage"] == "RUNNING"
+    queue.call("POST", f"/api/jobs/alice/{job}/hold")
+    assert queue.job(job)["status"]["message"] == f"Held by its owner: hearth queue release {job}"
+    queue.call("POST", f"/api/jobs/alice/{job}/release")
+    queue.call("POST", f"/api/jobs/alice/{job}/cancel")
+    wide = queue.submit("run=300", "exit=1", flavor="one", labels={"hearth.attempts": "2", "hearth.retry-delay": "0"})["id"]
+    queue.wait_job(wide, ["RUNNING"])
+    ahead = waiting(queue, {"hearth.priority": "high"}, "run=forever")
+    wait_until(lambda: queue.job(ahead)["status"]["stage"] == "RUNNING", 20, "the other job")
+    message = queue.job(wide)["status"]["message"]
+    assert message.startswith("Job failed with exit code: 1; attempt 2 of 2: Waiting"), message
+    for job in wide, ahead:
+        queue.call("POST", f"/api/jobs/alice/{job}/cancel")
