@@ -400,13 +400,11 @@ static void contradictions(void **state)
 {
 	struct error err = ERROR_INIT;
 
-	put(
-	        0, "a.json",
-	        FILE_WITH("v/c", "{}",
-	                  DEVICE("x", "{\"mounts\":[{\"hostPath\":\"/a\",\"containerPath\":\"/"
-	                              "t\"}]}") "," DEVICE("y",
-	                                                   "{\"mounts\":[{\"hostPath\":\"/"
-	                                                   "b\",\"containerPath\":\"/t\"}]}")));
+	put(0, "a.json",
+	    FILE_WITH("v/c", "{}",
+	              DEVICE("x", "{\"mounts\":[{\"hostPath\":\"/a\",\"containerPath\":\"/"
+	                          "t\"}]}") "," DEVICE("y", "{\"mounts\":[{\"hostPath\":\"/"
+	                                                    "b\",\"containerPath\":\"/t\"}]}")));
 	struct cdi *cdi = cdi_new(folders, "off");
 	autojson json_t *one = edits(cdi, &err, "v/c=x");
 	assert_non_null(one);
