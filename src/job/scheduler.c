@@ -240,6 +240,7 @@ struct scheduler_entry *scheduler_next(struct scheduler *scheduler, int64_t now_
 {
 	struct scheduler_device *devices[DEVICES_PER_JOB];
 	struct scheduler_place *place;
+	bool was_promised;
 
 	scheduler_set_clock(scheduler, now_ms);
 	scheduler->seen_ticket = scheduler->next_ticket;
@@ -247,11 +248,15 @@ struct scheduler_entry *scheduler_next(struct scheduler *scheduler, int64_t now_
 	place = pass_next(scheduler, devices);
 	if (!place)
 		return NULL;
+	/* Others of its kind that were passed over for its sake are to be looked at again. */
+	was_promised = place->promise;
 	scheduler_leave(scheduler, place);
 	order_forget(scheduler, place);
 	scheduler_take(scheduler, place, slot_find(scheduler), devices, place->kind->n_devices,
 	               scheduler->now_ms);
 	pass_started(scheduler);
+	if (was_promised)
+		scheduler->pass.is_valid = false;
 	return place->entry;
 }
 

@@ -104,10 +104,11 @@ static void pass_begin(struct scheduler *scheduler)
 	pass->heap.count = 0;
 	kinds_look(scheduler);
 	pass->is_over = !pass_any_open(scheduler);
-	if (pass->is_over)
-		return;
-	plan_refresh(scheduler);
-	pass_fill(scheduler);
+	/* Promises are told to people also while nobody can start. */
+	if (!pass->is_over || scheduler->plan.is_broken)
+		plan_refresh(scheduler);
+	if (!pass->is_over)
+		pass_fill(scheduler);
 }
 
 void pass_started(struct scheduler *scheduler)

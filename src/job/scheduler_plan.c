@@ -102,7 +102,8 @@ static bool plan_has_room(struct scheduler *scheduler, const struct scheduler_pl
 	struct amount room = plan_room_at(scheduler, start_ms);
 
 	scheduler->steps++;
-	if (!amount_fits(&place->kind->amount, &room))
+	if (!amount_fits(&place->kind->amount, &room) ||
+	    scope_blocks(scheduler, place, start_ms, end_ms))
 		return false;
 	for (size_t i = 0; i < scheduler->plan.n_promises; i++) {
 		const struct promise *promise = scheduler->plan.promises[i];
@@ -301,15 +302,13 @@ bool plan_allows(struct scheduler *scheduler, const struct scheduler_place *plac
 		if (promise == own || promise->start_ms >= end_ms ||
 		    place_compare_urgency(promise->place, place) > 0)
 			continue;
-		if (scope_competes(place, promise->place))
-			return false;
 		/* It is counted there already. */
 		if (own && own->start_ms <= promise->start_ms && promise->start_ms < own->end_ms)
 			continue;
 		if (!amount_fits(&place->kind->amount, &promise->spare))
 			return false;
 	}
-	return true;
+	return !scope_blocks(scheduler, place, scheduler->now_ms, end_ms);
 }
 
 int64_t plan_max_ms(struct scheduler *scheduler, struct kind *kind,
@@ -341,12 +340,16 @@ static bool plan_is_late(const struct scheduler *scheduler)
 	return false;
 }
 
+/* Those whom a limit keeps also at their start, and those whose devices are gone. */
 static void plan_drop_void(struct scheduler *scheduler)
 {
 	for (size_t i = scheduler->plan.n_promises; i-- > 0;) {
-		struct scheduler_place *place = scheduler->plan.promises[i]->place;
+		const struct promise *promise = scheduler->plan.promises[i];
+		struct scheduler_place *place = promise->place;
 
-		if (scope_blocker(place) || place->kind->is_impossible)
+		if (place->kind->is_impossible ||
+		    (scope_blocker(place) &&
+		     scope_blocks(scheduler, place, promise->start_ms, promise->end_ms)))
 			plan_forget(scheduler, place);
 	}
 }

@@ -264,8 +264,10 @@ void scopes_of(struct scheduler *scheduler, struct scheduler_place *place);
 void scope_count(struct scheduler_place *place, int queued, int running);
 /* The scope whose limit does not let it start; NULL: none. */
 const struct scope *scope_blocker(const struct scheduler_place *place);
-/* Would `place`, if it started, use up the limit that `promised` needs? */
-bool scope_competes(const struct scheduler_place *place, const struct scheduler_place *promised);
+/* Will a limit be in the way between these times, of it or of others that were promised a start (and are
+ * not less urgent), when all who leave by then have left? */
+bool scope_blocks(const struct scheduler *scheduler, const struct scheduler_place *place,
+		  int64_t start_ms, int64_t end_ms);
 void share_hold(struct scheduler *scheduler, struct scheduler_place *place, int64_t since_ms);
 void share_release(struct scheduler *scheduler, struct scheduler_place *place);
 /* Of its namespace, now: the smaller the sooner. */

@@ -88,18 +88,61 @@ const struct scope *scope_blocker(const struct scheduler_place *place)
 	return NULL;
 }
 
-bool scope_competes(const struct scheduler_place *place, const struct scheduler_place *promised)
+static bool scope_is_limited(const struct scope *scope)
+{
+	return scope && (scope->limits.max_running >= 0 || scope->limits.max_devices >= 0);
+}
+
+static bool promise_counts(const struct promise *promise, const struct scheduler_place *place,
+                           int which)
+{
+	return promise->place != place && promise->place->scopes[which] == place->scopes[which] &&
+	       place_compare_urgency(promise->place, place) <= 0;
+}
+
+/* Would its limit let one more run at that time? Others of it may run still, or be promised to. */
+static bool scope_allows_at(const struct scheduler *scheduler, const struct scheduler_place *place,
+                            int which, int64_t at_ms)
+{
+	const struct scope *scope = place->scopes[which];
+	struct scope then = {.limits = scope->limits};
+
+	for (size_t i = 0; i < scheduler->n_holding; i++) {
+		const struct scheduler_place *holder = scheduler->holding[i];
+
+		if (holder->scopes[which] != scope || place_end_ms(scheduler, holder) <= at_ms)
+			continue;
+		then.running++;
+		then.devices += holder->kind->n_devices;
+	}
+	for (size_t i = 0; i < scheduler->plan.n_promises; i++) {
+		const struct promise *promise = scheduler->plan.promises[i];
+
+		if (promise->start_ms > at_ms || promise->end_ms <= at_ms ||
+		    !promise_counts(promise, place, which))
+			continue;
+		then.running++;
+		then.devices += promise->place->kind->n_devices;
+	}
+	return scope_allows(&then, 1, place->kind->n_devices);
+}
+
+bool scope_blocks(const struct scheduler *scheduler, const struct scheduler_place *place,
+                  int64_t start_ms, int64_t end_ms)
 {
 	for (int i = 0; i < SCOPES; i++) {
-		const struct scope *scope = place->scopes[i];
-		int64_t devices = promised->kind->n_devices;
-
-		if (!scope || scope != promised->scopes[i])
+		if (!scope_is_limited(place->scopes[i]))
 			continue;
-		if (devices)
-			devices += place->kind->n_devices;
-		if (!scope_allows(scope, 2, devices))
+		if (!scope_allows_at(scheduler, place, i, start_ms))
 			return true;
+		for (size_t k = 0; k < scheduler->plan.n_promises; k++) {
+			const struct promise *promise = scheduler->plan.promises[k];
+
+			if (promise->start_ms > start_ms && promise->start_ms < end_ms &&
+			    promise_counts(promise, place, i) &&
+			    !scope_allows_at(scheduler, place, i, promise->start_ms))
+				return true;
+		}
 	}
 	return false;
 }
