@@ -149,6 +149,10 @@ int accounts_remove(struct database *db, const char *name, struct error *err)
 	seq = account_seq(db, account.id);
 	statement_write(db, "DELETE FROM tokens WHERE user = ?", "i", seq);
 	statement_write(db, "DELETE FROM members WHERE org = ?1 OR user = ?1", "i", seq);
+	statement_write(db,
+	                "DELETE FROM limits WHERE (kind < 2 AND subject = ?1) OR (kind = 2 AND"
+	                " subject IN (SELECT seq FROM resource_groups WHERE namespace = ?1))",
+	                "i", seq);
 	statement_write(db, "UPDATE accounts SET removed_ms = ? WHERE seq = ?", "ii",
 	                clock_now_ms(), seq);
 	return 0;

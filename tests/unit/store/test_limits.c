@@ -98,12 +98,33 @@ static void groups_belong_to_one_namespace(void **state)
 	assert_int_equal(count, 1);
 }
 
+static void limits_go_with_their_account(void **state)
+{
+	struct store_fixture *f = *state;
+	struct limits limits = LIMITS_INIT;
+	struct resource_group group;
+	struct error err = ERROR_INIT;
+	struct seen seen = {0};
+
+	assert_int_equal(groups_create(f->db, f->lab.id, "vision", &group, &err), 0);
+	limits.max_queued = 5;
+	limits_set(f->db, LIMIT_GROUP, group.id, &limits);
+	limits_set(f->db, LIMIT_NAMESPACE, f->lab.id, &limits);
+	limits_set(f->db, LIMIT_USER, f->alice.id, &limits);
+	assert_int_equal(accounts_remove(f->db, "lab", &err), 0);
+	limits_each(f->db, see, &seen);
+	assert_int_equal(seen.count, 1);
+	assert_string_equal(seen.id, f->alice.id);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(limits_are_kept_and_taken_back, store_setup,
 	                                        store_teardown),
 	        cmocka_unit_test_setup_teardown(groups_belong_to_one_namespace, store_setup,
+	                                        store_teardown),
+	        cmocka_unit_test_setup_teardown(limits_go_with_their_account, store_setup,
 	                                        store_teardown),
 	};
 
