@@ -25,7 +25,7 @@ struct job_fixture {
 	struct job_service *service;
 	struct backend_events events;
 	struct told_backend backend;
-	char told[8192];      /* "start A.1/0 stop A.1 …": jobs by letter, attempt, slot */
+	char told[8192];      /* "start A.1/0 stop A.1 extend A.1/60 …": jobs by letter, attempt, slot or limit */
 	char secrets[256];    /* of the last start or adoption */
 	char ids[64][ID_SIZE]; /* letter 'A' + i */
 	int n_jobs;
@@ -79,6 +79,7 @@ static inline void told_stop(struct backend *backend, const char *id, int number
 
 static inline void told_extend(struct backend *backend, const char *id, int number, int64_t timeout_s)
 {
+	told_write(backend, "extend", id, number, (int)timeout_s);
 }
 
 static inline void told_free(struct backend *backend)
