@@ -36,13 +36,13 @@ def elements(server, array, **labels):
 
 
 def test_a_chain_runs_in_its_order(server, hf):
-    a = detached(hf, "-l", "hearth.hold=yes", "busybox", "true")
+    a = server.submit(labels={"hearth.hold": "yes"})["id"]
     b = detached(hf, "-l", f"hearth.after={a}", "busybox", "true")
     c = detached(hf, "-l", f"hearth.after={b}", "busybox", "true")
     waiting = server.job(c)["status"]
     assert waiting["stage"] == "SCHEDULING" and waiting["message"] == f"Waiting for job {b} (SCHEDULING)"
     assert server.job(c)["hearth"]["after"] == [{"id": b, "stage": "SCHEDULING"}]
-    server.call("PUT", f"/api/jobs/alice/{a}/labels", json={"labels": {"hearth.hold": "no"}})
+    server.call("POST", f"/api/jobs/alice/{a}/release")
     jobs = [server.wait_job(job) for job in (a, b, c)]
     assert [job["status"]["stage"] for job in jobs] == ["COMPLETED"] * 3
     assert jobs[0]["finishedAt"] <= jobs[1]["startedAt"] and jobs[1]["finishedAt"] <= jobs[2]["startedAt"]
@@ -50,9 +50,10 @@ def test_a_chain_runs_in_its_order(server, hf):
 
 
 def test_a_failure_reaches_the_end_of_the_chain(server, hf):
-    a = server.submit(["sh", "-c", "sleep 0.5; exit 7"])["id"]
+    a = server.submit(["sh", "-c", "exit 7"], labels={"hearth.hold": "yes"})["id"]
     b = server.submit(labels={"hearth.after": a})["id"]
     c = detached(hf, "-l", f"hearth.after={b}", "busybox", "true")
+    server.call("POST", f"/api/jobs/alice/{a}/release")
     done = hf("wait", c)
     assert done.returncode == 1
     job = server.job(c)
@@ -72,9 +73,15 @@ def test_a_failure_reaches_the_end_of_the_chain(server, hf):
     ("hearth.array-retry", "0123456789abcdef01234567", "was not found"),
     ("hearth.array-of", "0123456789abcdef01234567", "is set by the server"),
 ])
-def test_bad_labels_are_refused_with_a_sentence(hf, label, value, part):
-    done = hf("run", "-d", "-l", f"{label}={value}", "busybox", "true")
-    assert done.returncode != 0 and part in done.stderr.replace("\n", " "), done.stderr
+def test_bad_labels_are_refused_with_a_sentence(server, label, value, part):
+    body = {"command": ["true"], "flavor": "tiny", "dockerImage": "busybox", "labels": {label: value}}
+    answer = server.call("POST", "/api/jobs/alice", json=body)
+    assert answer.status_code in (400, 404) and part in answer.json()["error"], answer.text
+
+
+def test_the_client_shows_the_sentence(hf):
+    done = hf("run", "-d", "-l", "hearth.array=5-3", "busybox", "true")
+    assert done.returncode != 0 and "such as 1-100" in done.stderr.replace("\n", " "), done.stderr
 
 
 def test_cycles_are_refused(server):
@@ -135,6 +142,26 @@ def test_cancelling_an_array_cancels_its_elements(server, hf):
                        and all(job["status"]["stage"] in TERMINAL for job in found) and found, what="end of all elements")
     assert {job["status"]["stage"] for job in ended} == {"CANCELED"}
     assert server.wait_job(last)["status"]["stage"] == "CANCELED"
+    wait_until(lambda: not server.live_monitors(), what="end of all monitors")
+
+
+def test_what_changes_an_array_changes_its_elements(server):
+    array = server.submit(["sleep", "600"], labels={"hearth.array": "0-5", "hearth.array-max": "1"})["id"]
+    wait_until(lambda: server.job(array)["status"]["stage"] == "RUNNING", what="the first element running")
+    change = {"hearth.array-max": "2", "hearth.timeout": "3h", "hearth.priority": "low"}
+    assert server.call("PUT", f"/api/jobs/alice/{array}/labels", json={"labels": change}).status_code == 200
+    wait_until(lambda: server.job(array)["hearth"]["array"]["running"] == 2, what="two elements running")
+    wait_until(lambda: all(job["timeout"] == 10800 for job in elements(server, array)), what="the new time limit")
+    # Held: what runs goes on, nothing else begins.
+    assert server.call("POST", f"/api/jobs/alice/{array}/hold").status_code == 200
+    first = next(job["id"] for job in elements(server, array) if job["status"]["stage"] == "RUNNING")
+    server.call("POST", f"/api/jobs/alice/{first}/cancel")
+    wait_until(lambda: len(server.live_monitors()) == 1, what="the end of one element")
+    assert server.job(array)["hearth"]["array"]["running"] == 1 and server.job(array)["hearth"]["array"]["waiting"] == 4
+    assert server.call("POST", f"/api/jobs/alice/{array}/release").status_code == 200
+    wait_until(lambda: server.job(array)["hearth"]["array"]["running"] == 2, what="two elements running again")
+    server.call("POST", f"/api/jobs/alice/{array}/cancel")
+    assert server.events(array, "metrics") == []
     wait_until(lambda: not server.live_monitors(), what="end of all monitors")
 
 
