@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """POST …/extend and GET …/metrics/history, call by call."""
+import datetime
 import re
 
 import pytest
 
 from server import wait_until
 from test_jobs_api import NOBODY, error_of
+from webhook_receiver import Receiver
 
 DAY = 24 * 3600
 
@@ -129,3 +131,21 @@ def test_history_of_no_attempt(fake, running):
     assert "attempt: the job has had 1 attempt so far" in error_of(history(fake, running, "?attempt=2"), 404)
     error_of(history(fake, running, "?attempt=9999999999"), 404)
     error_of(history(fake, NOBODY), 404)
+
+
+def test_webhooks_follow_the_limit(make_fake):
+    fake = make_fake("webhooks.private_addresses=yes")
+    receiver = Receiver()
+    try:
+        answer = fake.call("POST", "/api/settings/webhooks", json={"url": receiver.url, "watched": [], "jobs": {"events": ["timeout-soon"]}})
+        assert answer.status_code == 200, answer.text
+        job = fake.submit("run=forever", timeoutSeconds=3600)["id"]
+        shown = fake.wait_job(job, ("RUNNING",))
+        assert extend(fake, job, {"timeoutSeconds": 2}).status_code == 200
+        wait_until(lambda: receiver.received, 10, "the event")
+        payload = receiver.payloads()[0]
+        began, ends = (datetime.datetime.fromisoformat(text) for text in (shown["startedAt"], payload["timeoutAt"]))
+        assert payload["event"]["action"] == "timeout-soon" and ends - began == datetime.timedelta(seconds=2)
+        fake.call("POST", f"/api/jobs/alice/{job}/cancel")
+    finally:
+        receiver.stop()
