@@ -81,11 +81,13 @@ def test_no_release_is_lost(make_server):
     chance = random.Random(os.environ.get("HEARTH_SEED", "2026"))
     chains = []
     for number in range(8):
-        chain = [server.submit(["sh", "-c", "sleep 0.1"])["id"]]
+        chain = [server.submit(["sh", "-c", "sleep 0.1"], labels={"hearth.hold": "yes"})["id"]]
         for place in range(3):
             failing = number % 4 == 3 and place == 1
             chain.append(server.submit(["sh", "-c", "exit 5" if failing else "sleep 0.1"], labels={"hearth.after": chain[-1]})["id"])
         chains.append(chain)
+    for chain in chains:  # none of it ends before all of it was submitted
+        assert server.call("POST", f"/api/jobs/alice/{chain[0]}/release").status_code == 200
     for _ in range(6):
         time.sleep(chance.random() * 0.4)
         server.kill9()
