@@ -167,9 +167,12 @@ static bool has_kind(const struct cdi *cdi, const char *kind)
 static void add_nvidia(struct cdi *cdi, const char *root)
 {
 	autojson json_t *json = cdi_nvidia_make(root);
+	const char *advice = json ? cdi_nvidia_advice(root) : NULL;
 
 	if (json)
 		add_spec(cdi, "the NVIDIA driver", -1, json);
+	if (advice)
+		warn(cdi, "the NVIDIA driver", advice);
 }
 
 struct cdi *cdi_new_in(const char *root, char *const *dirs, const char *nvml)

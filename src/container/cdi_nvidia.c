@@ -191,6 +191,17 @@ static json_t *make_edits(int root_fd, const char *version)
 	                 make_hook("update-ldcache", "--folder", CDI_NVIDIA_LIBRARIES));
 }
 
+const char *cdi_nvidia_advice(const char *root)
+{
+	autoclose int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root_fd < 0 || nvidia_exists(root_fd, "/dev/nvidia-uvm"))
+		return NULL;
+	return "there is no /dev/nvidia-uvm, without which CUDA finds no card: `nvidia-modprobe -u "
+	       "-c 0` "
+	       "makes it, at each boot anew";
+}
+
 json_t *cdi_nvidia_make(const char *root)
 {
 	autoclose int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);

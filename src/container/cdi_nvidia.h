@@ -19,5 +19,7 @@
 /* The specification, yours to release; NULL: no driver is loaded, or it has no card. `root`: "/",
  * or where a test has put a driver's files. Paths in it are without the root. */
 json_t *cdi_nvidia_make(const char *root);
+/* What an administrator should do, or jobs will not find their card; NULL: nothing. */
+const char *cdi_nvidia_advice(const char *root);
 
 #endif

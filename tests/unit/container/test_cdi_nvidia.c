@@ -216,6 +216,20 @@ static void slices(void **state)
 	             has_text(device(spec, "all"), "nvidia-cap"));
 }
 
+static void advice(void **state)
+{
+	struct error err = ERROR_INIT;
+	autofree char *node = NULL;
+
+	put_driver();
+	put_card("0000:01:00.0", "GPU-1", 0);
+	node = xasprintf("%s/dev/nvidia-uvm", root);
+	assert_int_equal(file_remove_tree(AT_FDCWD, node, &err), 0);
+	struct cdi *cdi = cdi_new_in(root, NULL, "auto");
+	assert_non_null(strstr(cdi_warnings(cdi), "there is no /dev/nvidia-uvm"));
+	cdi_free(cdi);
+}
+
 static void a_file_counts_more(void **state)
 {
 	autofree char *folder = xasprintf("%s/cdi", root);
@@ -280,8 +294,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	        TEST(no_driver),          TEST(cards),   TEST(files), TEST(slices),
-	        TEST(a_file_counts_more), TEST(sonames),
+	        TEST(no_driver),          TEST(cards),  TEST(files),   TEST(slices),
+	        TEST(a_file_counts_more), TEST(advice), TEST(sonames),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
