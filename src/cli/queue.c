@@ -32,14 +32,14 @@ static void copy(json_t *row, const char *name, const json_t *item, const char *
 		(void)json_object_set(row, name, value);
 }
 
-static json_t *row_of(const json_t *item, int64_t now_ms)
+static json_t *row_of(const json_t *item, int64_t now_ms, bool is_json)
 {
 	char age[DURATION_TEXT_SIZE];
 	json_t *row = json_object();
 	json_t *position = json_object_get(item, "position");
 	(void)json_object_set_new(row, "position",
-	                          json_is_integer(position) ? json_incref(position)
-	                                                    : json_string("held"));
+	                          json_is_integer(position) || is_json ? json_incref(position)
+	                                                               : json_string("held"));
 	copy(row, "job_id", item, "id");
 	copy(row, "namespace", item, "namespace");
 	copy(row, "user", item, "user");
@@ -83,7 +83,8 @@ int queue_command(struct invocation *in)
 		return output_fail(&err);
 	size_t i;
 	json_t *item;
-	json_array_foreach(items, i, item)(void) json_array_append_new(rows, row_of(item, now_ms));
+	json_array_foreach(items, i, item)(void)
+	        json_array_append_new(rows, row_of(item, now_ms, in->out.mode == OUTPUT_JSON));
 	if (json_array_size(rows) == 0 && in->out.mode != OUTPUT_JSON) {
 		output_text(&in->out, "No jobs are waiting.");
 		return 0;

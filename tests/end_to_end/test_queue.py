@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The queue with the real client and real containers: order, holding, repeating, and what a crash leaves of it."""
 import datetime
+import json
 import os
 import re
 import signal
@@ -80,6 +81,8 @@ def test_a_held_job_is_released_by_label_and_by_command(server, hf):
     second = detached(hf, "busybox", "sleep", "600", "-l", "hearth.hold=yes", flavor="tiny")
     assert server.job(first)["status"]["message"] == f"Held by its owner: hearth queue release {first}"
     assert re.search(rf"held +{first} ", server.hearth("queue", "--no-truncate").stdout)
+    row = next(row for row in json.loads(server.hearth("queue", "--json").stdout) if row["job_id"] == first)
+    assert row["position"] is None and row["hold"] == "owner" and row["flavor"] == "tiny"
     assert hf("labels", first, "-l", "hearth.hold=no").returncode == 0
     assert server.wait_job(first)["status"]["stage"] == "COMPLETED"
     done = server.hearth("queue", "release", second)
