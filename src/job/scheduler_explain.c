@@ -169,10 +169,10 @@ static void explain_first(struct scheduler *scheduler, const struct scheduler_pl
 	if (room.jobs <= 0)
 		say(sentence, "Waiting: %lld of %lld jobs are running",
 		    (long long)scheduler->taken.jobs, (long long)scheduler->capacity.jobs);
-	else if (!amount_fits(&kind->amount, &room))
-		explain_amount(scheduler, kind, &room, sentence);
 	else if (kind->n_devices && !inventory_choose(scheduler, place, 0, devices))
 		explain_devices(scheduler, kind, sentence);
+	else if (!amount_fits(&kind->amount, &room))
+		explain_amount(scheduler, kind, &room, sentence);
 	else
 		say(sentence, "Waiting: what is free is kept for a job that was promised "
 		              "to start then");
