@@ -187,8 +187,7 @@ void usage_billing_jobs(struct http_request *request, void *context)
 	jobs.to_day = state.month_end_ms / LEDGER_DAY_MS;
 	usage_each(api->db, own, state.month_begin_ms - LONGEST_DAYS * LEDGER_DAY_MS,
 	           state.month_end_ms, NULL, JOBS_SHOWN_MAX, jobs_add_usage, &jobs);
-	usage_sums(api->db, own, USAGE_BY_NAMESPACE, NULL, jobs.from_day, jobs.to_day, jobs_add_sum,
-	           &jobs);
+	usage_sums_month(api->db, own, USAGE_BY_NAMESPACE, jobs.from_day, jobs_add_sum, &jobs);
 	billing_each_running(api->billing, own, jobs_add_running, &jobs);
 	json_array_foreach(jobs.list, i, job)(void) json_object_del(job, "ms");
 	http_respond_json(request, 200,

@@ -39,6 +39,8 @@ void billing_free(struct billing *billing); /* NULL is fine */
 /* At submission. E_PAYMENT with a sentence: what is left, and what a minute would cost. */
 int billing_check(struct billing *billing, const struct account *owner, const struct flavor *flavor,
 		  struct error *err);
+/* Before an attempt: the sentence for a job that cannot be paid for any more, borrowed; NULL: it may start. */
+const char *billing_refuse_start(struct billing *billing, const char *namespace_id, const struct flavor *flavor);
 /* The attempt runs; `running_us` of its time have passed by its monotonic clock (0: it begins now). Told again after
  * a restart. */
 void billing_attempt_running(struct billing *billing, const struct job_record *job, int number,

@@ -104,19 +104,40 @@ static bool purse_stop_some(struct purse *purse)
 	return false;
 }
 
-static void purse_exhausted(struct purse *purse, const struct purse_left *left)
+static void purse_explain(struct purse *purse, const struct purse_left *left)
 {
 	char limit[QUANTITY_TEXT_SIZE];
 
-	purse_tell(purse, left, true);
-	if (!purse->billing->jobs)
-		return;
 	if (left->budget <= 0)
 		snprintf(purse->sentence, sizeof(purse->sentence),
 		         "Stopped: the monthly budget of %s is used up",
 		         quantity_format_usd(left->monthly, limit));
 	else
 		snprintf(purse->sentence, sizeof(purse->sentence), "Stopped: no credits are left");
+}
+
+const char *billing_refuse_start(struct billing *billing, const char *namespace_id,
+                                 const struct flavor *flavor)
+{
+	struct purse *purse;
+	struct purse_left left;
+
+	if (!billing || flavor->price_micro_usd_hour == 0)
+		return NULL;
+	purse = purse_get(billing, namespace_id);
+	purse_look(purse, clock_now_ms(), &left);
+	if (left.budget > 0 && left.credits > 0)
+		return NULL;
+	purse_explain(purse, &left);
+	return purse->sentence;
+}
+
+static void purse_exhausted(struct purse *purse, const struct purse_left *left)
+{
+	purse_tell(purse, left, true);
+	if (!purse->billing->jobs)
+		return;
+	purse_explain(purse, left);
 	if (purse->doomed.count == 0)
 		purse_doom(purse);
 	if (purse->doomed.count > 0 && purse_stop_some(purse))

@@ -40,9 +40,8 @@ static void purse_turn_month(struct purse *purse, int64_t now_ms)
 	gmtime_r(&now, &tm);
 	purse->month_begin_ms = month_start(tm.tm_year, tm.tm_mon);
 	purse->month_end_ms = month_start(tm.tm_year, tm.tm_mon + 1);
-	purse->month_cost = usage_cost_between(purse->billing->db, purse->entry.id,
-	                                       purse->month_begin_ms / LEDGER_DAY_MS,
-	                                       purse->month_end_ms / LEDGER_DAY_MS);
+	purse->month_cost = usage_cost_of_month(purse->billing->db, purse->entry.id,
+	                                        purse->month_begin_ms / LEDGER_DAY_MS);
 }
 
 void purse_spare(struct purse *purse)
@@ -70,8 +69,9 @@ static int64_t purse_monthly(const struct purse *purse)
 
 void purse_soon(struct purse *purse)
 {
+	/* Not 0: libuv would call it again before it looks at its sockets. */
 	if (purse_has_credits(purse) || purse_monthly(purse) >= 0)
-		loop_timer_start(purse->timer, 0, 0);
+		loop_timer_start(purse->timer, 1, 0);
 }
 
 /* What running attempts have cost until `at_ms`, on their own time lines, beyond what was taken. */

@@ -172,6 +172,18 @@ static void service_wake_at(struct job_service *service, int64_t wake_ms, int64_
 	loop_timer_start(service->wake_timer, ms < 60000 ? ms + 1 : 60000, 0);
 }
 
+/* Money may have run out while it waited. */
+static void service_start_chosen(struct job_service *service, struct active_job *job)
+{
+	const char *refusal =
+	        billing_refuse_start(service->billing, job->place.namespace_id, job->place.flavor);
+
+	if (refusal)
+		job_cancel(service, job->entry.id, "NO_CREDITS", refusal);
+	else
+		attempt_create(service, job);
+}
+
 static void service_pass(void *arg)
 {
 	struct job_service *service = arg;
@@ -183,8 +195,9 @@ static void service_pass(void *arg)
 	if (!service_has_room(service))
 		return;
 	while (left-- > 0 && (place = scheduler_next(service->scheduler, now_ms)))
-		attempt_create(service, (struct active_job *)((char *)place -
-		                                              offsetof(struct active_job, place)));
+		service_start_chosen(
+		        service,
+		        (struct active_job *)((char *)place - offsetof(struct active_job, place)));
 	if (left < 0)
 		service_schedule(service);
 	service_wake_at(service, scheduler_wake_ms(service->scheduler), now_ms);

@@ -192,25 +192,40 @@ static void report_finish(struct usage_report *report)
 	usage_report_cancel(report);
 }
 
+/* A whole month, or some days. */
+static void report_step(struct usage_report *report)
+{
+	const struct usage_report_options *o = &report->options;
+	int64_t next_month, to_day = report->next_day + DAYS_PER_STEP;
+	bool is_month = usage_month_of(report->next_day, &next_month) == report->next_day &&
+	                next_month <= report->end_day && o->by != USAGE_BY_DAY &&
+	                o->by != USAGE_BY_LABEL;
+
+	if (is_month) {
+		usage_sums_month(o->db, o->namespace_id, o->by, report->next_day, report_add,
+		                 report);
+		report->next_day = next_month;
+		return;
+	}
+	if (to_day > next_month)
+		to_day = next_month;
+	if (to_day > report->end_day)
+		to_day = report->end_day;
+	usage_sums(o->db, o->namespace_id, o->by, report->label, report->next_day, to_day,
+	           report_add, report);
+	report->next_day = to_day;
+}
+
 static void report_go_on(void *arg)
 {
 	struct usage_report *report = arg;
-	const struct usage_report_options *o = &report->options;
 	int64_t begin_ms = clock_monotonic_ms();
 
-	while (report->next_day < report->end_day) {
-		int64_t to_day = report->next_day + DAYS_PER_STEP;
-
-		if (to_day > report->end_day)
-			to_day = report->end_day;
-		usage_sums(o->db, o->namespace_id, o->by, report->label, report->next_day, to_day,
-		           report_add, report);
-		report->next_day = to_day;
-		if (clock_monotonic_ms() - begin_ms >= SLICE_MS)
-			break;
-	}
+	while (report->next_day < report->end_day && clock_monotonic_ms() - begin_ms < SLICE_MS)
+		report_step(report);
+	/* Not 0: libuv would call us again before it looks at its sockets. */
 	if (report->next_day < report->end_day)
-		loop_timer_start(report->timer, 0, 0);
+		loop_timer_start(report->timer, 1, 0);
 	else
 		report_finish(report);
 }

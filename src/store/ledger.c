@@ -10,14 +10,16 @@
 
 #define MS_PER_HOUR 3600000
 
-#define USAGE_SELECT                                                                               \
+#define USAGE_SELECT_BY(hint)                                                                      \
 	"SELECT j.id, n.id, u.id, coalesce(g.id, ''), u.name, r.attempt, r.flavor, r.price_hour,"  \
 	" r.started_ms, r.ended_ms, r.used_ms, r.cost, r.taken, coalesce(a.started_us, 0), "       \
 	"coalesce(g.name, '')"                                                                     \
-	" FROM usage_records r JOIN jobs j ON j.seq = r.job"                                       \
+	" FROM usage_records r " hint " JOIN jobs j ON j.seq = r.job"                              \
 	" JOIN accounts n ON n.seq = r.namespace JOIN accounts u ON u.seq = r.user"                \
 	" LEFT JOIN resource_groups g ON g.seq = r.resource_group"                                 \
 	" LEFT JOIN attempts a ON a.job = r.job AND a.number = r.attempt "
+
+#define USAGE_SELECT USAGE_SELECT_BY("")
 
 int64_t ledger_cost(int64_t used_ms, int64_t price_hour_micro_usd)
 {
@@ -134,9 +136,11 @@ void usage_set_taken(struct database *db, const char *job_id, int attempt, int64
 void usage_each_running(struct database *db, void (*fn)(void *, const struct usage_record *),
                         void *arg)
 {
-	usage_read_all(db,
-	               statement_read(db, USAGE_SELECT "WHERE r.ended_ms = 0 ORDER BY r.job", ""),
-	               fn, arg);
+	usage_read_all(
+	        db,
+	        statement_read(
+	                db, USAGE_SELECT_BY("INDEXED BY usage_running") "WHERE r.ended_ms = 0", ""),
+	        fn, arg);
 }
 
 void usage_each_of_job(struct database *db, const char *job_id,

@@ -76,9 +76,14 @@ struct usage_sum {
  * come more than once. */
 void usage_sums(struct database *db, const char *namespace_id, enum usage_by by, const char *label,
 		int64_t from_day, int64_t to_day, void (*fn)(void *, const struct usage_sum *), void *arg);
+/* The same of a whole month, from fewer rows; not by day or label. */
+void usage_sums_month(struct database *db, const char *namespace_id, enum usage_by by, int64_t first_day,
+		      void (*fn)(void *, const struct usage_sum *), void *arg);
+/* The first day of the month of a day, and that of the next month. */
+int64_t usage_month_of(int64_t day, int64_t *ret_next);
 /* The first and last day with a sum; false: there is none. */
 bool usage_days_span(struct database *db, const char *namespace_id, int64_t *ret_first, int64_t *ret_last);
-int64_t usage_cost_between(struct database *db, const char *namespace_id, int64_t from_day, int64_t to_day);
+int64_t usage_cost_of_month(struct database *db, const char *namespace_id, int64_t first_day);
 
 struct credit {
 	char id[ID_SIZE];

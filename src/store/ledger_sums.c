@@ -8,20 +8,33 @@
 #include "store/ledger_row.h"
 #include "store/statement.h"
 
-#include <string.h>
+#include <time.h>
 
-static void sums_add_day(struct database *db, const struct usage_record *record,
-                         const struct usage_share *share)
+#define SUMS_ADD(table)                                                                            \
+	"INSERT INTO " table " (day, namespace, user, resource_group, flavor, attempts, used_ms,"  \
+	" cost) VALUES (?, ?, ?, coalesce((SELECT seq FROM resource_groups WHERE id = ?), 0),"     \
+	" ?, ?, ?, ?) ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,"          \
+	" used_ms = used_ms + excluded.used_ms, cost = cost + excluded.cost"
+
+static void sums_add(struct database *db, const char *sql, const struct usage_record *record,
+                     int64_t day, const struct usage_share *share)
 {
-	statement_write(db,
-	                "INSERT INTO usage_days (day, namespace, user, resource_group, flavor,"
-	                " attempts, used_ms, cost) VALUES (?, ?, ?,"
-	                " coalesce((SELECT seq FROM resource_groups WHERE id = ?), 0), ?, ?, ?, ?)"
-	                " ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,"
-	                " used_ms = used_ms + excluded.used_ms, cost = cost + excluded.cost",
-	                "iiittiii", share->day, account_seq(db, record->namespace_id),
+	statement_write(db, sql, "iiittiii", day, account_seq(db, record->namespace_id),
 	                account_seq(db, record->user_id), record->group_id, record->flavor,
 	                share->attempts, share->used_ms, share->cost_micro_usd);
+}
+
+int64_t usage_month_of(int64_t day, int64_t *ret_next)
+{
+	time_t at = day * (LEDGER_DAY_MS / 1000);
+	struct tm tm;
+	int64_t first;
+
+	gmtime_r(&at, &tm);
+	first = day - tm.tm_mday + 1;
+	tm = (struct tm){.tm_year = tm.tm_year, .tm_mon = tm.tm_mon + 1, .tm_mday = 1};
+	*ret_next = (int64_t)timegm(&tm) / (LEDGER_DAY_MS / 1000);
+	return first;
 }
 
 static void sums_add_labels(struct database *db, const struct usage_record *record,
@@ -47,23 +60,29 @@ static void sums_add_labels(struct database *db, const struct usage_record *reco
 
 void usage_sums_add(struct database *db, const struct usage_record *record, const json_t *labels)
 {
+	static const char days[] = SUMS_ADD("usage_days"), months[] = SUMS_ADD("usage_months");
 	struct usage_share share = {0};
+	int64_t next;
 
 	while (usage_share_next(record, &share)) {
-		sums_add_day(db, record, &share);
+		sums_add(db, days, record, share.day, &share);
+		sums_add(db, months, record, usage_month_of(share.day, &next), &share);
 		sums_add_labels(db, record, labels, &share);
 	}
 }
 
+#define SUMS_OF(table, key, group)                                                                 \
+	"SELECT " key ", sum(attempts), sum(used_ms), sum(cost) FROM " table                       \
+	" WHERE day >= ? AND day < ? GROUP BY " group,                                             \
+	        "SELECT " key ", sum(attempts), sum(used_ms), sum(cost) FROM " table               \
+	        " WHERE day >= ? AND day < ? AND namespace = ? GROUP BY " group
 #define SUMS(key, group)                                                                           \
 	{                                                                                          \
-		"SELECT " key ", sum(attempts), sum(used_ms), sum(cost) FROM usage_days"           \
-		" WHERE day >= ? AND day < ? GROUP BY " group,                                     \
-		        "SELECT " key ", sum(attempts), sum(used_ms), sum(cost) FROM usage_days"   \
-		        " WHERE day >= ? AND day < ? AND namespace = ? GROUP BY " group            \
+		SUMS_OF("usage_days", key, group), SUMS_OF("usage_months", key, group)             \
 	}
 
-static const char *const sums_sql[][2] = {
+/* Of all days, of those of a namespace; the same of months. */
+static const char *const sums_sql[][4] = {
         [USAGE_BY_NAMESPACE] =
                 SUMS("(SELECT name FROM accounts WHERE seq = namespace)", "namespace"),
         [USAGE_BY_USER] = SUMS("(SELECT name FROM accounts WHERE seq = user)", "user"),
@@ -83,7 +102,7 @@ static const char sums_label_one[] =
         " WHERE day >= ? AND day < ? AND key = ? AND namespace = ? GROUP BY value";
 
 static sqlite3_stmt *sums_read(struct database *db, const char *namespace_id, enum usage_by by,
-                               const char *label, int64_t from_day, int64_t to_day)
+                               const char *label, int64_t from_day, int64_t to_day, int of_months)
 {
 	int64_t seq = namespace_id ? account_seq(db, namespace_id) : 0;
 
@@ -92,16 +111,14 @@ static sqlite3_stmt *sums_read(struct database *db, const char *namespace_id, en
 	if (by == USAGE_BY_LABEL)
 		return statement_read(db, sums_label_all, "iit", from_day, to_day, label);
 	if (namespace_id)
-		return statement_read(db, sums_sql[by][1], "iii", from_day, to_day, seq);
-	return statement_read(db, sums_sql[by][0], "ii", from_day, to_day);
+		return statement_read(db, sums_sql[by][of_months + 1], "iii", from_day, to_day,
+		                      seq);
+	return statement_read(db, sums_sql[by][of_months], "ii", from_day, to_day);
 }
 
-void usage_sums(struct database *db, const char *namespace_id, enum usage_by by, const char *label,
-                int64_t from_day, int64_t to_day, void (*fn)(void *, const struct usage_sum *),
-                void *arg)
+static void sums_tell(struct database *db, sqlite3_stmt *stmt,
+                      void (*fn)(void *, const struct usage_sum *), void *arg)
 {
-	sqlite3_stmt *stmt = sums_read(db, namespace_id, by, label, from_day, to_day);
-
 	while (statement_next(db, stmt)) {
 		struct usage_sum sum = {
 		        .attempts = sqlite3_column_int64(stmt, 1),
@@ -109,13 +126,23 @@ void usage_sums(struct database *db, const char *namespace_id, enum usage_by by,
 		        .cost_micro_usd = sqlite3_column_int64(stmt, 3),
 		};
 
-		/* Without rows a sum over everything is still one row. */
-		if (sqlite3_column_type(stmt, 1) == SQLITE_NULL)
-			continue;
 		statement_column_array(stmt, 0, sum.key, sizeof(sum.key));
 		fn(arg, &sum);
 	}
 	statement_end(db, stmt);
+}
+
+void usage_sums(struct database *db, const char *namespace_id, enum usage_by by, const char *label,
+                int64_t from_day, int64_t to_day, void (*fn)(void *, const struct usage_sum *),
+                void *arg)
+{
+	sums_tell(db, sums_read(db, namespace_id, by, label, from_day, to_day, 0), fn, arg);
+}
+
+void usage_sums_month(struct database *db, const char *namespace_id, enum usage_by by,
+                      int64_t first_day, void (*fn)(void *, const struct usage_sum *), void *arg)
+{
+	sums_tell(db, sums_read(db, namespace_id, by, NULL, first_day, first_day + 1, 2), fn, arg);
 }
 
 bool usage_days_span(struct database *db, const char *namespace_id, int64_t *ret_first,
@@ -141,11 +168,10 @@ bool usage_days_span(struct database *db, const char *namespace_id, int64_t *ret
 	return *ret_first >= 0;
 }
 
-int64_t usage_cost_between(struct database *db, const char *namespace_id, int64_t from_day,
-                           int64_t to_day)
+int64_t usage_cost_of_month(struct database *db, const char *namespace_id, int64_t first_day)
 {
 	return statement_int(db, 0,
-	                     "SELECT coalesce(sum(cost), 0) FROM usage_days"
-	                     " WHERE namespace = ? AND day >= ? AND day < ?",
-	                     "iii", account_seq(db, namespace_id), from_day, to_day);
+	                     "SELECT coalesce(sum(cost), 0) FROM usage_months"
+	                     " WHERE day = ? AND namespace = ?",
+	                     "ii", first_day, account_seq(db, namespace_id));
 }

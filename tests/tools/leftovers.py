@@ -109,8 +109,9 @@ def check_ledger(server):
         for key, record in records.items():
             assert record["used_ms"] >= 0 and record["ended_ms"] == record["started_ms"] + record["used_ms"], (key, record)
             assert record["cost"] == (2 * record["used_ms"] * record["price_hour"] + 3600000) // 7200000, (key, record)
-        sums = tuple(db.execute("SELECT coalesce(sum(attempts), 0), coalesce(sum(used_ms), 0), coalesce(sum(cost), 0) FROM usage_days").fetchone())
-        assert sums == (len(records), sum(r["used_ms"] for r in records.values()), sum(r["cost"] for r in records.values()))
+        for table in ("usage_days", "usage_months"):
+            sums = tuple(db.execute(f"SELECT coalesce(sum(attempts), 0), coalesce(sum(used_ms), 0), coalesce(sum(cost), 0) FROM {table}").fetchone())
+            assert sums == (len(records), sum(r["used_ms"] for r in records.values()), sum(r["cost"] for r in records.values())), table
         return records
     finally:
         db.close()

@@ -41,6 +41,19 @@ CREATE TABLE usage_days (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX usage_days_of ON usage_days (namespace, day);
 
+-- The days of whole months; `day` is the month's first.
+CREATE TABLE usage_months (
+	day INTEGER NOT NULL,
+	namespace INTEGER NOT NULL,
+	user INTEGER NOT NULL,
+	resource_group INTEGER NOT NULL,
+	flavor TEXT NOT NULL,
+	attempts INTEGER NOT NULL,
+	used_ms INTEGER NOT NULL,
+	cost INTEGER NOT NULL,
+	PRIMARY KEY (day, namespace, user, resource_group, flavor)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE usage_labels (
 	key TEXT NOT NULL,
 	day INTEGER NOT NULL,

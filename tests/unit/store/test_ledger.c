@@ -111,12 +111,12 @@ static void an_attempt_is_charged_once(void **state)
 	assert_false(usage_end(f->db, id, 1, 9000, NULL, &record));
 	begin(f, &f->alice, id, 1, 1, MAY_1);
 	assert_false(usage_end(f->db, id, 1, 9000, NULL, &record));
-	assert_int_equal(usage_cost_between(f->db, f->alice.id, day, day + 1), 1500);
-	assert_int_equal(usage_cost_between(f->db, f->alice.id, day + 1, day + 9), 0);
+	assert_int_equal(usage_cost_of_month(f->db, f->alice.id, day), 1500);
+	assert_int_equal(usage_cost_of_month(f->db, f->alice.id, day + 31), 0);
 	begin(f, &f->alice, id, 2, 3600000, MAY_1 + 9000);
 	assert_true(usage_end(f->db, id, 2, -5, NULL, &record)); /* a clock that ran backwards */
 	assert_int_equal(record.used_ms, 0);
-	assert_int_equal(usage_cost_between(f->db, f->alice.id, day, day + 1), 1500);
+	assert_int_equal(usage_cost_of_month(f->db, f->alice.id, day), 1500);
 }
 
 static void add_sum(void *arg, const struct usage_sum *sum)
@@ -170,6 +170,37 @@ static void sums_are_by_everything(void **state)
 	                    "blue:1/1000/2000 red:1/3000/3000 ");
 	assert_string_equal(sums(f, f->alice.id, USAGE_BY_LABEL, "run"), "1:1/3000/3000 ");
 	assert_string_equal(sums(f, f->alice.id, USAGE_BY_LABEL, "none"), "");
+}
+
+static void months_are_their_days(void **state)
+{
+	struct store_fixture *f = *state;
+	struct usage_record record;
+	unsigned seed = 3;
+	char id[ID_SIZE];
+
+	for (int i = 0; i < 60; i++) {
+		add_job(f, &f->alice, id);
+		begin(f, &f->alice, id, 1, 3600000,
+		      MAY_1 + rand_r(&seed) % (70 * DAY_MS / 1000) * 1000);
+		assert_true(usage_end(f->db, id, 1, rand_r(&seed) % (3 * DAY_MS), NULL, &record));
+	}
+	for (int64_t day = MAY_1 / DAY_MS, next; day < MAY_1 / DAY_MS + 70; day = next) {
+		autobuffer struct buffer of_days = BUFFER_INIT(4096), of_month = BUFFER_INIT(4096);
+
+		assert_int_equal(usage_month_of(day + 27, &next), day);
+		assert_true(next - day == 30 || next - day == 31);
+		for (int by = USAGE_BY_NAMESPACE; by <= USAGE_BY_MONTH; by++) {
+			if (by == USAGE_BY_DAY)
+				continue;
+			usage_sums(f->db, NULL, (enum usage_by)by, NULL, day, next, add_sum,
+			           &of_days);
+			usage_sums_month(f->db, by % 2 ? f->alice.id : NULL, (enum usage_by)by, day,
+			                 add_sum, &of_month);
+		}
+		assert_true(of_days.len > 0);
+		assert_string_equal(buffer_text(&of_days), buffer_text(&of_month));
+	}
 }
 
 struct listing {
@@ -301,6 +332,7 @@ int main(void)
 	        cmocka_unit_test(shares_of_days_add_up),
 	        TEST(an_attempt_is_charged_once),
 	        TEST(sums_are_by_everything),
+	        TEST(months_are_their_days),
 	        TEST(records_come_newest_first_in_pages),
 	        TEST(what_expires_first_is_used_first),
 	        TEST(budgets_are_kept),
