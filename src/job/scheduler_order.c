@@ -136,6 +136,7 @@ void order_refresh(struct scheduler *scheduler, bool is_needed)
 	if (scheduler->n_waiting > SHORT_QUEUE && order->number > 0 && !is_old && !is_needed)
 		return;
 	kinds_look(scheduler);
+	plan_refresh(scheduler);
 	order_make(scheduler);
 	estimate_make(scheduler);
 	order->is_valid = true;
