@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -534,6 +535,19 @@ def test_a_device_that_goes_while_a_job_waits(node_server):
     finally:
         (node_server.cdi / "node.json").write_text(text)
     node_server.wait_job(job["id"], ("COMPLETED",))
+
+
+def test_a_lost_monitor_leaves_nothing_of_its_devices(node_server):
+    job = node_server.submit(["sleep", "100"], flavor="node")
+    node_server.wait_job(job["id"], ("RUNNING",))
+    (monitor,) = node_server.live_monitors()
+    os.kill(monitor, signal.SIGKILL)
+    node_server.wait_job(job["id"], ("ERROR",))
+    groups = [base + "/" + node_server.cgroup for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/devices", "/sys/fs/cgroup/memory")]
+    wait_until(lambda: not any(job["id"] in name for group in groups if os.path.isdir(group) for name in os.listdir(group)), 20,
+               "the removal of its control groups")
+    again = node_server.submit(["ls", "/dev/fuse", LOOP], flavor="nodes")
+    node_server.wait_job(again["id"], ("COMPLETED",))
 
 
 # Where there is a real card
