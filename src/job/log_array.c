@@ -85,11 +85,6 @@ static void log_array_render(struct log_array *log, const struct event *event)
 		BUG("a line of array %s does not fit into its buffer", log->array_id);
 }
 
-bool log_array_is_in_line(const struct log_array *log)
-{
-	return log->line.len > 0;
-}
-
 enum log_step log_array_step(struct log_array *log, struct log_space *space)
 {
 	size_t room = space->max - space->len, n;

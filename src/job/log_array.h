@@ -19,6 +19,5 @@ struct log_array *log_array_new(struct job_service *service, const char *array_i
 void log_array_free(struct log_array *log);
 /* As much of the next line as fits. */
 enum log_step log_array_step(struct log_array *log, struct log_space *space);
-bool log_array_is_in_line(const struct log_array *log);
 
 #endif
