@@ -133,52 +133,6 @@ int billing_check(struct billing *billing, const struct account *owner, const st
 	        owner->name, quantity_format_usd(left.balance, balance), minute);
 }
 
-struct cost_walk {
-	struct billing *billing;
-	int64_t now_ms;
-	struct job_cost *ret;
-	int64_t ended_cost;
-};
-
-static void cost_add(void *arg, const struct usage_record *record)
-{
-	struct cost_walk *walk = arg;
-	const struct running_attempt *running =
-	        id_table_find(&walk->billing->running, record->job_id);
-
-	walk->ret->price_hour_micro_usd = record->price_hour_micro_usd;
-	if (record->ended_ms) {
-		walk->ret->used_ms += record->used_ms;
-		walk->ret->cost_micro_usd += record->cost_micro_usd;
-		walk->ended_cost += record->cost_micro_usd;
-	} else if (running) {
-		int64_t used_ms = running_used_ms(running, walk->now_ms);
-
-		walk->ret->used_ms += used_ms;
-		walk->ret->cost_micro_usd += ledger_cost(used_ms, record->price_hour_micro_usd);
-	}
-}
-
-void billing_job_cost(struct billing *billing, const struct job_record *job, struct job_cost *ret)
-{
-	struct cost_walk walk = {.billing = billing, .now_ms = clock_now_ms(), .ret = ret};
-	const struct flavor *flavor;
-
-	*ret = (struct job_cost){0};
-	if (!billing)
-		return;
-	flavor = configuration_flavor(billing->configuration, job->flavor);
-	if (flavor)
-		ret->price_hour_micro_usd = flavor->price_micro_usd_hour;
-	usage_each_of_job(billing->db, job->id, cost_add, &walk);
-	ret->estimate_micro_usd = ret->cost_micro_usd;
-	if (!stage_is_terminal(job->stage))
-		ret->estimate_micro_usd = walk.ended_cost + ledger_cost(job->timeout_s * 1000,
-		                                                        ret->price_hour_micro_usd);
-	if (ret->estimate_micro_usd < ret->cost_micro_usd)
-		ret->estimate_micro_usd = ret->cost_micro_usd;
-}
-
 struct running_walk {
 	struct billing *billing;
 	const char *namespace_id;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of billing: billing.c (what runs, and its end), purse.c (what a namespace has and spends),
- * billing_limit.c (stopping it), billing_admin.c (changes, and what is shown).
+ * billing_limit.c (stopping it), billing_admin.c (changes, and what is shown),
+ * billing_cost.c (of one job).
  */
 #ifndef HEARTH_JOB_BILLING_PRIVATE_H
 #define HEARTH_JOB_BILLING_PRIVATE_H

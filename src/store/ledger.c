@@ -152,6 +152,25 @@ void usage_each_of_job(struct database *db, const char *job_id,
 	               fn, arg);
 }
 
+void usage_of_array(struct database *db, const char *array_id, struct usage_sum *ret)
+{
+	sqlite3_stmt *stmt = statement_read(
+	        db,
+	        "SELECT count(*), coalesce(sum(r.used_ms), 0), coalesce(sum(r.cost), 0)"
+	        " FROM array_elements e JOIN usage_records r ON r.job = e.job"
+	        " WHERE e.array = ? AND r.ended_ms > 0",
+	        "i", job_seq(db, array_id));
+
+	*ret = (struct usage_sum){0};
+	if (statement_next(db, stmt))
+		*ret = (struct usage_sum){
+		        .attempts = sqlite3_column_int64(stmt, 0),
+		        .used_ms = sqlite3_column_int64(stmt, 1),
+		        .cost_micro_usd = sqlite3_column_int64(stmt, 2),
+		};
+	statement_end(db, stmt);
+}
+
 void usage_each(struct database *db, const char *namespace_id, int64_t from_ms, int64_t to_ms,
                 const struct usage_record *after, int limit,
                 void (*fn)(void *, const struct usage_record *), void *arg)

@@ -34,6 +34,12 @@ struct usage_record {
  * and ten years; nothing for negative times. */
 int64_t ledger_cost(int64_t used_ms, int64_t price_hour_micro_usd);
 
+#define USAGE_KEY_SIZE 256
+struct usage_sum {
+	char key[USAGE_KEY_SIZE]; /* name of the account or flavor, "2026-05-12", value of the label; "": none */
+	int64_t attempts, used_ms, cost_micro_usd;
+};
+
 /* One UTC day's share of a record; as an attempt it counts in its last day. */
 struct usage_share {
 	int64_t day, attempts, used_ms, cost_micro_usd;
@@ -53,6 +59,8 @@ bool usage_find(struct database *db, const char *job_id, int attempt, struct usa
 void usage_each_running(struct database *db, void (*fn)(void *, const struct usage_record *), void *arg);
 void usage_each_of_job(struct database *db, const char *job_id,
 		       void (*fn)(void *, const struct usage_record *), void *arg);
+/* What has ended of the elements of an array. */
+void usage_of_array(struct database *db, const char *array_id, struct usage_sum *ret);
 /* Newest start first: those that began in [from_ms, to_ms). `after`: go on after this one; NULL: from the newest. */
 void usage_each(struct database *db, const char *namespace_id, int64_t from_ms, int64_t to_ms,
 		const struct usage_record *after, int limit, void (*fn)(void *, const struct usage_record *),
@@ -66,11 +74,6 @@ enum usage_by {
 	USAGE_BY_DAY,
 	USAGE_BY_MONTH,
 	USAGE_BY_LABEL,
-};
-#define USAGE_KEY_SIZE 256
-struct usage_sum {
-	char key[USAGE_KEY_SIZE]; /* name of the account or flavor, "2026-05-12", value of the label; "": none */
-	int64_t attempts, used_ms, cost_micro_usd;
 };
 /* From the sums; `namespace_id` NULL: all; days from_day to to_day - 1. `label`: the key for USAGE_BY_LABEL. A key may
  * come more than once. */

@@ -296,3 +296,31 @@ def test_an_answer_nobody_waits_for(gold):
         with socket.create_connection(("127.0.0.1", gold.port)) as s:
             s.sendall(f"GET /api/usage?by=day&from=1970-01-01 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {gold.token}\r\n\r\n".encode())
     assert usage(gold, "?by=day&from=1970-01-01")["total"]["attempts"] >= 0
+
+
+def test_an_array_costs_what_its_elements_cost(make_fake):
+    server = make_fake(*GOLD)
+    array = server.submit("run=50", flavor="gold", timeoutSeconds=10, labels={"hearth.array": "1-4"})
+    assert cost(array)["microUsd"] == 0 and cost(array)["estimatedMicroUsd"] == 4 * 10_000_000
+    done = server.wait_job(array["id"])
+    records = server.call("GET", "/api/usage/records").json()
+    assert len(records) == 4 and array["id"] not in [record["jobId"] for record in records]
+    assert cost(done)["usedMilliseconds"] == sum(record["usedMilliseconds"] for record in records)
+    assert cost(done)["microUsd"] == cost(done)["estimatedMicroUsd"] == sum(record["microUsd"] for record in records)
+    running = server.submit("run=forever", flavor="gold", labels={"hearth.array": "1-2"})
+    wait_until(lambda: cost(server.job(running["id"]))["microUsd"] > 0, 10)
+    server.call("POST", f"/api/jobs/alice/{running['id']}/cancel")
+
+
+def test_an_array_that_money_ends(make_fake):
+    server = make_fake(*GOLD, "scheduler.max_running=3")
+    server.admin("PUT", "/admin/budgets/alice", {"monthly": "0.3"})
+    array = server.submit("run=forever", flavor="gold", labels={"hearth.array": "1-200"})
+    done = server.wait_job(array["id"])
+    assert done["status"]["stage"] in ("CANCELED", "ERROR"), done["status"]
+
+    def over():
+        elements = server.call("GET", f"/api/jobs/alice?label=hearth.array-of={array['id']}&limit=1000").json()
+        return all(element["status"]["stage"] == "CANCELED" for element in elements) and elements
+    wait_until(over, 20)
+    assert 300_000 <= usage(server)["total"]["microUsd"] <= 3_300_000
