@@ -487,8 +487,9 @@ def test_no_card_without_asking(driver):
 
 
 @pytest.fixture(scope="module")
-def node_server(make_server):
+def node_server(make_server, request):
     cdi = pathlib.Path(tempfile.mkdtemp(prefix="hearth-cdi.", dir="/var/tmp"))  # hearthd's user has to read it, too
+    request.addfinalizer(lambda: shutil.rmtree(cdi))
     cdi.chmod(0o755)
     (cdi / "node.json").write_text(json.dumps(spec(fuse="/dev/fuse", loop=LOOP)))
     flavors = "[flavor node]\nvcpu = 0.02\nmemory = 64M\ndevices = hearth.test/node\n" \
@@ -496,8 +497,7 @@ def node_server(make_server):
     server = make_server(f"[devices]\ncdi_dirs = {cdi}\nnvml = off\n" + flavors)
     server.cdi = cdi
     wait_until(lambda: "hearth.test/node=fuse" in server.call("GET", "/api/devices").text, 20, "the inventory")
-    yield server
-    shutil.rmtree(cdi)
+    return server
 
 
 def test_a_flavor_gives_its_device(node_server):
