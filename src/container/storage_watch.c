@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Measures the upper layer now and then, in a child, so that the log never waits for it. */
+/* Measures the upper layer now and then: in a child, so that the log never waits for it, unless
+ * there is next to nothing in it, as in most jobs; then a child would cost a hundred times as much
+ * as the look. */
 #include "container/storage_watch.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -11,6 +14,8 @@
 #include <fts.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -19,7 +24,8 @@
 #define INTERVAL_MS 2000
 #define LATE_MS 900           /* together with a sample, which is taken every second */
 #define INTERVAL_MAX_MS 30000 /* measured at least that often, if it takes no longer than... */
-#define COST_FACTOR 20        /* ...a twentieth of the time */
+#define SMALL_ENTRIES 64
+#define COST_FACTOR 20 /* ...a twentieth of the time */
 
 struct storage_watch {
 	struct poller *poller;
@@ -31,6 +37,7 @@ struct storage_watch {
 	int64_t began_ms;          /* of the last measurement */
 	int64_t filled_then_bytes; /* of the file system, at that time */
 	int64_t wait_ms;           /* until the next one at the earliest */
+	bool is_large;             /* the last time it had more than SMALL_ENTRIES */
 	bool was_measured, was_exceeded;
 	void (*exceeded)(void *arg);
 	void *arg;
@@ -45,22 +52,61 @@ static int64_t filled_bytes(int fd)
 	return (int64_t)(fs.f_blocks - fs.f_bfree) * (int64_t)fs.f_frsize;
 }
 
-/* Blocks of a file with several links are shared among them. */
-static int64_t measure_tree(void)
+struct measure {
+	int64_t bytes, entries;
+};
+
+/* Blocks of a file with several links are shared among them. Ends when there are more than `max`
+ * entries. */
+static struct measure measure_tree(int64_t max)
 {
 	char dot[] = ".";
 	char *const roots[] = {dot, NULL};
-	int64_t bytes = 0;
+	struct measure ret = {0};
 	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
 
-	for (FTSENT *entry; tree && (entry = fts_read(tree));) {
+	for (FTSENT *entry; ret.entries <= max && tree && (entry = fts_read(tree));) {
+		ret.entries++;
 		if (entry->fts_info == FTS_DP || entry->fts_info == FTS_NS || !entry->fts_statp)
 			continue;
 		const struct stat *st = entry->fts_statp;
-		bytes += st->st_blocks * 512 /
-		         (st->st_nlink > 1 && !S_ISDIR(st->st_mode) ? (int64_t)st->st_nlink : 1);
+		ret.bytes +=
+		        st->st_blocks * 512 /
+		        (st->st_nlink > 1 && !S_ISDIR(st->st_mode) ? (int64_t)st->st_nlink : 1);
 	}
-	return bytes;
+	if (tree)
+		(void)fts_close(tree);
+	return ret;
+}
+
+static void take(struct storage_watch *w, const struct measure *measure)
+{
+	w->bytes = measure->bytes;
+	w->is_large = measure->entries > SMALL_ENTRIES;
+	w->was_measured = true;
+	if (w->limit_bytes > 0 && w->bytes > w->limit_bytes && !w->was_exceeded) {
+		w->was_exceeded = true;
+		w->exceeded(w->arg);
+	}
+}
+
+/* Without a child; false: it is not that small. */
+static bool measure_small(struct storage_watch *w)
+{
+	autoclose int back_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct measure measure = {0};
+
+	if (back_fd < 0 || fchdir(w->upper_fd))
+		return false;
+	measure = measure_tree(SMALL_ENTRIES);
+	if (fchdir(back_fd))
+		BUG("cannot go back to the attempt folder: %s", strerror(errno));
+	w->is_large = measure.entries == 0 || measure.entries > SMALL_ENTRIES;
+	if (w->is_large)
+		return false;
+	w->wait_ms = (clock_monotonic_ms() - w->began_ms) * COST_FACTOR;
+	take(w, &measure);
+	return true;
 }
 
 static void measured(void *arg, uint32_t events);
@@ -69,15 +115,17 @@ static void measure(struct storage_watch *w)
 {
 	int pair[2];
 
-	if (pipe2(pair, O_CLOEXEC))
-		return;
 	w->began_ms = clock_monotonic_ms();
 	w->filled_then_bytes = filled_bytes(w->upper_fd);
+	if ((!w->is_large && measure_small(w)) || pipe2(pair, O_CLOEXEC))
+		return;
 	w->child = fork();
 	if (w->child == 0) {
 		(void)setpriority(PRIO_PROCESS, 0, 10);
-		int64_t bytes = fchdir(w->upper_fd) == 0 ? measure_tree() : -1;
-		_exit(write(pair[1], &bytes, sizeof(bytes)) != sizeof(bytes));
+		if (fchdir(w->upper_fd))
+			_exit(1);
+		struct measure measure = measure_tree(INT64_MAX);
+		_exit(write(pair[1], &measure, sizeof(measure)) != sizeof(measure));
 	}
 	(void)close(pair[1]);
 	if (w->child < 0) {
@@ -100,19 +148,13 @@ static void reap(struct storage_watch *w)
 static void measured(void *arg, uint32_t events)
 {
 	struct storage_watch *w = arg;
-	int64_t bytes = -1;
-	bool is_known = read(w->answer_fd, &bytes, sizeof(bytes)) == sizeof(bytes) && bytes >= 0;
+	struct measure measure;
+	bool is_known = read(w->answer_fd, &measure, sizeof(measure)) == sizeof(measure);
 
 	reap(w);
 	w->wait_ms = (clock_monotonic_ms() - w->began_ms) * COST_FACTOR;
-	if (!is_known)
-		return;
-	w->bytes = bytes;
-	w->was_measured = true;
-	if (w->limit_bytes > 0 && bytes > w->limit_bytes && !w->was_exceeded) {
-		w->was_exceeded = true;
-		w->exceeded(w->arg);
-	}
+	if (is_known)
+		take(w, &measure);
 }
 
 static bool is_due(const struct storage_watch *w)
