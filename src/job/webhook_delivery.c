@@ -172,13 +172,19 @@ static void webhook_suspend(struct webhook_service *service, const struct webhoo
 	webhooks_set_state(service->db, webhook->id, WEBHOOK_SUSPENDED, clock_now_ms());
 }
 
-static void delivery_give_up(struct webhook_service *service, const struct webhook *webhook,
-                             struct webhook_delivery *delivery, bool is_refused)
+static void delivery_write_failure(struct webhook_service *service, const struct webhook *webhook,
+                                   struct webhook_delivery *delivery)
 {
 	delivery->state = DELIVERY_FAILED;
 	delivery->finished_ms = clock_now_ms();
 	webhook_deliveries_update(service->db, delivery);
 	webhook_deliveries_prune(service->db, webhook->id, WEBHOOK_LOG_KEEP);
+}
+
+static void delivery_give_up(struct webhook_service *service, const struct webhook *webhook,
+                             struct webhook_delivery *delivery, bool is_refused)
+{
+	delivery_write_failure(service, webhook, delivery);
 	if (!is_refused)
 		webhook_suspend(service, webhook,
 		                "deliveries failed for as long as they are tried");
@@ -252,7 +258,9 @@ static void delivery_start_job(struct webhook_lane *lane, const struct webhook *
 		bool is_final = err.code != E_BUSY && err.code != E_UNAVAILABLE;
 
 		delivery->error = xstrdup(err.text);
-		if (!delivery_failed(service, lane, webhook, delivery, is_final))
+		if (err.code == E_PAYMENT) /* says nothing about the webhook */
+			delivery_write_failure(service, webhook, delivery);
+		else if (!delivery_failed(service, lane, webhook, delivery, is_final))
 			return;
 	} else {
 		memcpy(delivery->job_id, id, ID_SIZE);

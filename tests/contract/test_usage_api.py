@@ -324,3 +324,25 @@ def test_an_array_that_money_ends(make_fake):
         return all(element["status"]["stage"] == "CANCELED" for element in elements) and elements
     wait_until(over, 20)
     assert 300_000 <= usage(server)["total"]["microUsd"] <= 3_300_000
+
+
+def test_an_event_that_nobody_pays_for(make_fake):
+    server = make_fake(*GOLD)
+    source = server.wait_job(server.submit("run=0", flavor="gold")["id"])
+    hook = server.call("POST", "/api/settings/webhooks", json={"jobSourceId": source["id"], "watched": [{"type": "user", "name": "alice"}]})
+    assert hook.status_code == 200, hook.text
+    path = f"/api/settings/webhooks/{hook.json()['webhook']['id']}"
+    server.admin("PUT", "/admin/budgets/alice", {"monthly": "0"})
+    count = 60  # more than refusals in a row suspend
+    for number in range(count):
+        assert server.call("POST", f"/api/buckets/alice/b{number}", json={}).status_code == 200
+
+    def logged():
+        log = server.call("GET", path + "/deliveries").json()
+        return len(log) == count and all(line["state"] == "failed" for line in log) and log
+    log = wait_until(logged, 20, "deliveries")
+    assert all("has used up its budget of $0.00" in line["error"] for line in log)
+    assert server.call("GET", path).json()["webhook"]["disabled"] is False  # it says nothing about the webhook
+    server.admin("PUT", "/admin/budgets/alice", {"monthly": None})
+    server.call("POST", "/api/buckets/alice/last", json={})
+    wait_until(lambda: server.call("GET", path + "/deliveries").json()[0]["state"] == "delivered", 20)
