@@ -21,7 +21,7 @@ def test_everything_is_there_and_the_unit_names_the_program(tree):
     names = {path.name: path for path in tree.rglob("*") if path.is_file()}
     prefix = names["hearthd"].parents[1]
     for name in ("bin/hearthd", "bin/hearth", "libexec/hearth/hearth-monitor", "libexec/hearth/hearth-pull",
-                 "libexec/hearth/hearth-files", "libexec/hearth/hearth-mount",
+                 "libexec/hearth/hearth-devices", "libexec/hearth/hearth-files", "libexec/hearth/hearth-mount",
                  "lib/systemd/system/hearthd.service", "share/man/man1/hearth.1", "share/man/man5/hearth.conf.5",
                  "share/man/man8/hearthd.8", "share/bash-completion/completions/hearth.bash",
                  "share/zsh/site-functions/_hearth", "share/fish/vendor_completions.d/hearth.fish", "share/doc/hearth/hearth.conf"):

@@ -63,6 +63,9 @@ def end_jobs(request):
             server.call("POST", f"/api/jobs/{job['owner']['name']}/{job['id']}/cancel")
         if server:
             wait_until(lambda: not any(row["busy"] for row in server.call("GET", "/api/devices").json()), what="free devices")
+            for card in server.devices.nvml.cards:
+                card.utilization = 0
+            server.devices.nvml.write()
 
 
 def find(server, name):
