@@ -55,9 +55,10 @@ struct queue_request {
 };
 int queue_admit(struct job_service *service, const struct queue_request *request,
 		char ret_group[ID_SIZE], struct error *err);
-/* The part that does not depend on how full the queue is, for schedules. */
-int queue_check(struct job_service *service, const struct queue_request *request,
-		char ret_group[ID_SIZE], struct error *err);
+/* What no such job could ever do, whatever is in the queue: for schedules and webhooks, when they are made. `spec` and
+ * `labels` as in a job's record. */
+int queue_check_job(struct job_service *service, const struct account *owner, const struct account *creator,
+		    const char *flavor, const json_t *spec, const json_t *labels, struct error *err);
 /* E_FORBIDDEN above what settings and limits allow; where that is below 0, what is not above 0 is lowered
  * instead. `group_id` may be "". */
 int queue_check_priority(struct job_service *service, const char *namespace_id, const char *user_id,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may submit what: limits of namespaces, users and resource groups, and the settings where no
  * admin has set one. What can never run is refused at once. */
+#include "base/json.h"
 #include "job/active.h"
+#include "job/flavor_catalogue.h"
 #include "job/queue.h"
 #include "job/wishes.h"
 
@@ -245,8 +247,8 @@ static int admit_subjects(struct job_service *service, const struct queue_reques
 	return *group->id ? 3 : 2;
 }
 
-int queue_check(struct job_service *service, const struct queue_request *request,
-                char ret_group[ID_SIZE], struct error *err)
+static int admit_check(struct job_service *service, const struct queue_request *request,
+                       char ret_group[ID_SIZE], struct error *err)
 {
 	struct resource_group group;
 	struct subject subjects[3];
@@ -262,6 +264,26 @@ int queue_check(struct job_service *service, const struct queue_request *request
 	                            &request->wishes->priority, err);
 }
 
+int queue_check_job(struct job_service *service, const struct account *owner,
+                    const struct account *creator, const char *flavor, const json_t *spec,
+                    const json_t *labels, struct error *err)
+{
+	struct job_wishes wishes;
+	struct queue_request request = {
+	        .owner = owner,
+	        .creator = creator,
+	        .wishes = &wishes,
+	        .resource_group_id = json_get_text(spec, "resourceGroupId", NULL),
+	};
+	char group[ID_SIZE];
+
+	if (flavor_choose(service->configuration, flavor, creator->name, owner->name,
+	                  &request.flavor, err) < 0 ||
+	    job_wishes_parse(service->configuration, labels, &wishes, err) < 0)
+		return -1;
+	return admit_check(service, &request, group, err);
+}
+
 int queue_admit(struct job_service *service, const struct queue_request *request,
                 char ret_group[ID_SIZE], struct error *err)
 {
@@ -269,7 +291,7 @@ int queue_admit(struct job_service *service, const struct queue_request *request
 	struct subject subjects[3];
 	int n;
 
-	if (queue_check(service, request, ret_group, err) < 0 ||
+	if (admit_check(service, request, ret_group, err) < 0 ||
 	    (n = admit_subjects(service, request, &group, subjects, err)) < 0)
 		return -1;
 	for (int i = 0; i < n; i++)

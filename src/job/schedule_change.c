@@ -5,7 +5,6 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "job/flavor_catalogue.h"
 #include "job/queue.h"
 #include "job/wishes.h"
 
@@ -99,26 +98,6 @@ static void change_remember(struct schedule_service *service, const char *id)
 	schedule_service_arm(service);
 }
 
-/* What no tick of it could do. */
-static int change_check_job(struct schedule_service *service,
-                            const struct schedule_request *request, struct error *err)
-{
-	struct job_wishes wishes;
-	struct queue_request job = {
-	        .owner = request->owner,
-	        .creator = request->creator,
-	        .wishes = &wishes,
-	        .resource_group_id = json_get_text(request->spec->body, "resourceGroupId", NULL),
-	};
-	char group[ID_SIZE];
-
-	if (flavor_choose(service->configuration, request->spec->flavor, request->creator->name,
-	                  request->owner->name, &job.flavor, err) < 0 ||
-	    job_wishes_parse(service->configuration, request->spec->labels, &wishes, err) < 0)
-		return -1;
-	return queue_check(service->jobs, &job, group, err);
-}
-
 int schedule_create(struct schedule_service *service, const struct schedule_request *request,
                     char ret_id[ID_SIZE], struct error *err)
 {
@@ -127,7 +106,8 @@ int schedule_create(struct schedule_service *service, const struct schedule_requ
 	char expression[CRON_TEXT_MAX + 2];
 	const char *catch_up, *overlap;
 
-	if (change_check_job(service, request, err) < 0)
+	if (queue_check_job(service->jobs, request->owner, request->creator, request->spec->flavor,
+	                    request->spec->body, request->spec->labels, err) < 0)
 		return error_prefix(err, "jobSpec");
 	if (change_read_expression(service, request->expression, expression, err) < 0 ||
 	    schedule_policy_read(request->spec->labels, &catch_up, &overlap, err) < 0 ||

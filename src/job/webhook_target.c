@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "job/flavor_catalogue.h"
+#include "job/queue.h"
 #include "job/spec_fields.h"
 #include "job/volume_token.h"
 #include "job/volumes.h"
@@ -43,15 +43,15 @@ static void put_take_job(struct webhook *webhook, json_t *take_job, const char *
 }
 
 /* The job runs as the owner and in their namespace. */
-static int put_check_flavor(const struct webhook_service *service, const struct webhook *webhook,
-                            const char *name, struct error *err)
+static int put_check_job(const struct webhook_service *service, const struct webhook *webhook,
+                         const char *flavor, const json_t *spec, const json_t *labels,
+                         struct error *err)
 {
-	const struct flavor *flavor;
 	struct account owner;
 
 	if (!accounts_find_by_id(service->db, webhook->owner_id, &owner))
 		return fail(err, E_NOT_FOUND, "the owner of the webhook is gone");
-	return flavor_choose(service->configuration, name, owner.name, owner.name, &flavor, err);
+	return queue_check_job(service->jobs, &owner, &owner, flavor, spec, labels, err);
 }
 
 static int put_own_job(struct webhook_service *service, json_t *body, const char *hub_token,
@@ -61,7 +61,7 @@ static int put_own_job(struct webhook_service *service, json_t *body, const char
 
 	if (job_spec_parse(service->configuration, json_object_get(body, "job"), &spec, err) < 0)
 		return error_prefix(err, "job");
-	if (put_check_flavor(service, webhook, spec.flavor, err) < 0 ||
+	if (put_check_job(service, webhook, spec.flavor, spec.body, spec.labels, err) < 0 ||
 	    job_volumes_check_for(service->db, service->configuration, spec.body, webhook->owner_id,
 	                          err) < 0) {
 		job_spec_clear(&spec);
@@ -124,7 +124,8 @@ static int put_source_job(struct webhook_service *service, json_t *body,
 {
 	autojson json_t *secrets = NULL;
 
-	if (put_check_flavor(service, webhook, source->flavor, err) < 0 ||
+	if (put_check_job(service, webhook, source->flavor, source->spec, source->labels, err) <
+	            0 ||
 	    job_volumes_check_for(service->db, service->configuration, source->spec,
 	                          webhook->owner_id, err) < 0 ||
 	    put_collect_secrets(service, body, source, webhook, &secrets, err) < 0)

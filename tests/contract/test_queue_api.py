@@ -217,6 +217,11 @@ def test_priority_has_a_ceiling(queue, blocker):
     spec = {"dockerImage": "busybox", "command": ["job"], "flavor": "one", "labels": {"hearth.priority": "51"}}
     refused(queue.call("POST", "/api/jobs/alice", json=spec), 403, "51 is more than 50", "scheduler.max_priority")
     refused(queue.call("POST", "/api/scheduled-jobs/alice", json={"jobSpec": spec, "schedule": "@daily"}), 403, "51 is more than 50")
+    refused(queue.call("POST", "/api/settings/webhooks", json={"watched": [{"type": "user", "name": "alice"}], "job": spec}), 403, "51 is more")
+    plain = {"jobSpec": {**spec, "labels": {}}, "schedule": "@daily"}
+    schedule = queue.call("POST", "/api/scheduled-jobs/alice", json=plain).json()["id"]
+    refused(queue.call("PUT", f"/api/scheduled-jobs/alice/{schedule}/labels", json={"labels": spec["labels"]}), 403, "51 is more than 50")
+    queue.call("DELETE", f"/api/scheduled-jobs/alice/{schedule}")
     job = waiting(queue, {"hearth.priority": "50"})
     refused(put_labels(queue, job, priority="51"), 403, "51 is more than 50")
     assert queue.job(job)["labels"] == {"hearth.priority": "50"}
