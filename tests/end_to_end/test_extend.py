@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deadlines that move, and what a job has used: a real server, real containers, the official client."""
 import json
+import os
+import signal
 import sqlite3
 import time
 
@@ -159,3 +161,17 @@ def test_history_in_our_client(server, finished):
     never = server.submit(["true"], image="no/such-image")["id"]
     server.wait_job(never)
     assert "no figures" in server.hearth("stats", "--history", never).stdout
+
+
+def test_figures_survive_their_monitor(make_server):
+    server = make_server()
+    job = started(server, "sleep 600")
+    path = f"/api/jobs/alice/{job}/metrics/history"
+    wait_until(lambda: len(server.call("GET", path).json()["samples"]) >= 2, 20, "two samples")
+    monitor, = server.live_monitors()
+    os.kill(monitor, signal.SIGKILL)
+    assert "monitor was lost" in server.wait_job(job)["status"]["message"]
+    before = server.call("GET", path).json()["samples"]
+    server.restart()
+    assert len(before) >= 2 and server.call("GET", path).json()["samples"] == before
+    assert len(server.events(job, "metrics")) == 1
