@@ -7,6 +7,7 @@
 #include "api/volume_check.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "job/billing.h"
 #include "job/flavor_catalogue.h"
 #include "job/spec.h"
 
@@ -91,6 +92,16 @@ static void create_free(struct creation *creation)
 	free(creation);
 }
 
+static void create_add_budget(struct api *api, struct http_request *request)
+{
+	char value[BILLING_WARNING_SIZE + 16], text[BILLING_WARNING_SIZE];
+
+	if (!billing_warning(api->billing, access_of(request)->ns.id, text))
+		return;
+	snprintf(value, sizeof(value), "budget; %s", text);
+	http_add_header(request, "X-HF-Warning", value);
+}
+
 static void create_finish(struct creation *creation)
 {
 	struct error err = ERROR_INIT;
@@ -100,6 +111,7 @@ static void create_finish(struct creation *creation)
 		answer_error(creation->request, &err);
 	} else {
 		create_add_warning(creation->request, &creation->spec);
+		create_add_budget(creation->api, creation->request);
 		jobs_answer_when_durable(creation->api, creation->request, id);
 	}
 	create_free(creation);

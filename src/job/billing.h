@@ -67,6 +67,10 @@ struct billing_state {
 };
 void billing_state(struct billing *billing, const char *namespace_id, struct billing_state *ret);
 
+/* True when 80 % of the budget or the credits is used: one ASCII sentence about it. */
+#define BILLING_WARNING_SIZE 160
+bool billing_warning(struct billing *billing, const char *namespace_id, char ret[BILLING_WARNING_SIZE]);
+
 /* Records of what runs now, with used_ms and cost so far; `namespace_id` NULL: all. */
 void billing_each_running(struct billing *billing, const char *namespace_id,
 			  void (*fn)(void *, const struct usage_record *), void *arg);

@@ -47,6 +47,30 @@ static bool purse_is_low(const struct purse *purse, const struct purse_left *lef
 	               (__int128)purse->credits.granted * (100 - WARNED_PERCENT);
 }
 
+bool billing_warning(struct billing *billing, const char *namespace_id,
+                     char ret[BILLING_WARNING_SIZE])
+{
+	char spent[QUANTITY_TEXT_SIZE], budget[QUANTITY_TEXT_SIZE];
+	struct purse *purse;
+	struct purse_left left;
+
+	if (!billing)
+		return false;
+	purse = purse_get(billing, namespace_id);
+	purse_look(purse, clock_now_ms(), &left);
+	if (!purse_is_low(purse, &left))
+		return false;
+	if (left.budget < left.credits)
+		snprintf(ret, BILLING_WARNING_SIZE,
+		         "%s of the budget of %s for this month are spent",
+		         quantity_format_usd(left.spent, spent),
+		         quantity_format_usd(left.monthly, budget));
+	else
+		snprintf(ret, BILLING_WARNING_SIZE, "only %s of credits are left",
+		         quantity_format_usd(left.balance, spent));
+	return true;
+}
+
 /* Once a month each; again when an admin has changed something. */
 static void purse_tell(struct purse *purse, const struct purse_left *left, bool is_exhausted)
 {

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Money over HTTP: usage, credits, budgets and 402 (hub-jobs-api 0.5, 2.11), on the fake backend."""
 import datetime
-import json
-import time
+import re
 
 import pytest
 
@@ -346,3 +345,20 @@ def test_an_event_that_nobody_pays_for(make_fake):
     server.admin("PUT", "/admin/budgets/alice", {"monthly": None})
     server.call("POST", "/api/buckets/alice/last", json={})
     wait_until(lambda: server.call("GET", path + "/deliveries").json()[0]["state"] == "delivered", 20)
+
+
+def test_a_warning_before_it_ends(make_fake):
+    server = make_fake(*GOLD)
+    body = {"dockerImage": "x", "command": ["job", "run=50"], "flavor": "gold"}
+    first = server.call("POST", "/api/jobs/alice", json=body)
+    assert first.status_code == 200 and "X-HF-Warning" not in first.headers
+    spent = cost(server.wait_job(first.json()["id"]))["microUsd"]
+    server.admin("PUT", "/admin/budgets/alice", {"monthly": f"{spent * 1.2 / 1e6:.6f}"})
+    warning = server.call("POST", "/api/jobs/alice", json={**body, "flavor": "free"}).headers["X-HF-Warning"]
+    assert re.fullmatch(r"budget; \$0\.\d+ of the budget of \$0\.\d+ for this month are spent", warning)
+    server.admin("PUT", "/admin/budgets/alice", {"monthly": "100"})
+    server.admin("POST", "/admin/credits/alice", {"amount": "2.45"})
+    body["command"] = ["job", "run=2000"]
+    server.wait_job(server.call("POST", "/api/jobs/alice", json=body).json()["id"])
+    warning = server.call("POST", "/api/jobs/alice", json={**body, "flavor": "free"}).headers["X-HF-Warning"]
+    assert re.fullmatch(r"budget; only -?\$0\.\d+ of credits are left", warning)
