@@ -99,9 +99,9 @@ static void scheduler_set_clock(struct scheduler *scheduler, int64_t now_ms)
 		scheduler->now_ms = now_ms;
 }
 
-int64_t place_limit_ms(const struct scheduler_place *place)
+static int64_t place_limit_ms(const struct scheduler_entry *entry)
 {
-	int64_t limit_ms = place->entry->limit_ms;
+	int64_t limit_ms = entry->limit_ms;
 
 	return limit_ms > 0 && limit_ms < FOREVER_MS ? limit_ms : FOREVER_MS;
 }
@@ -124,7 +124,9 @@ static void place_note(struct scheduler_place *place)
 {
 	place->rank = place->entry->rank;
 	place->priority = place->entry->priority;
-	place->limit_ms = place_limit_ms(place);
+	place->limit_ms = place_limit_ms(place->entry);
+	place->arrived_ms = place->entry->arrived_ms;
+	place->is_retry = place->entry->is_retry;
 }
 
 static struct scheduler_place *place_new(struct scheduler *scheduler, struct scheduler_entry *entry)
@@ -200,7 +202,7 @@ void scheduler_change_end(struct scheduler *scheduler, struct scheduler_entry *e
 	if (entry->is_queued) {
 		scheduler_change_queued(scheduler, place);
 	} else if (entry->is_holding) {
-		int64_t end_ms = entry->held_since_ms + place_limit_ms(place);
+		int64_t end_ms = entry->held_since_ms + place_limit_ms(entry);
 
 		scheduler->plan.is_broken |= end_ms > place->end_ms;
 		scheduler->plan.is_loose |= end_ms < place->end_ms;
@@ -219,7 +221,7 @@ static void scheduler_take(struct scheduler *scheduler, struct scheduler_place *
 	entry->is_holding = true;
 	entry->held_since_ms = since_ms;
 	place->state = PLACE_HOLDING;
-	place->end_ms = since_ms + place_limit_ms(place);
+	place->end_ms = since_ms + place->limit_ms;
 	scope_count(place, 0, 1);
 	share_hold(scheduler, place, since_ms);
 	inventory_take(place, devices, n_devices);

@@ -72,7 +72,7 @@ static int64_t estimate_end_ms(const struct scheduler *scheduler,
 
 static int64_t estimate_length_ms(const struct scheduler_place *place)
 {
-	int64_t limit_ms = place_limit_ms(place), expected_ms = place->entry->expected_ms;
+	int64_t limit_ms = place->limit_ms, expected_ms = place->entry->expected_ms;
 
 	return expected_ms > 0 && expected_ms < limit_ms ? expected_ms : limit_ms;
 }

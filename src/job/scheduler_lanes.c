@@ -12,10 +12,10 @@
 
 int place_compare_age(const struct scheduler_place *a, const struct scheduler_place *b)
 {
-	if (a->entry->is_retry != b->entry->is_retry)
-		return a->entry->is_retry ? -1 : 1;
-	if (a->entry->arrived_ms != b->entry->arrived_ms)
-		return a->entry->arrived_ms < b->entry->arrived_ms ? -1 : 1;
+	if (a->is_retry != b->is_retry)
+		return a->is_retry ? -1 : 1;
+	if (a->arrived_ms != b->arrived_ms)
+		return a->arrived_ms < b->arrived_ms ? -1 : 1;
 	return a->ticket < b->ticket ? -1 : a->ticket > b->ticket;
 }
 
@@ -46,7 +46,7 @@ struct scheduler_place *bin_first(const struct bin *bin)
 
 struct scheduler_place *bin_next(const struct bin *bin, const struct scheduler_place *place)
 {
-	if (place->next || !place->entry->is_retry)
+	if (place->next || !place->is_retry)
 		return place->next;
 	return bin->arrivals.first;
 }
@@ -122,6 +122,7 @@ static struct bin *bin_get(struct lane *lane, struct kind *kind)
 	bin = xcalloc(1, sizeof(*bin));
 	bin->lane = lane;
 	bin->kind = kind;
+	bin->least_limit_ms = INT64_MAX;
 	bin->next = lane->bins;
 	lane->bins = bin;
 	return bin;
@@ -135,7 +136,7 @@ static bool place_supersedes(const struct scheduler_place *place,
 	int urgency = place_compare_urgency(place, promised);
 
 	return urgency < 0 ||
-	       (urgency == 0 && place->entry->is_retry &&
+	       (urgency == 0 && place->is_retry &&
 	        place->scopes[SCOPE_NAMESPACE] == promised->scopes[SCOPE_NAMESPACE] &&
 	        place_compare_age(place, promised) < 0);
 }
@@ -146,7 +147,9 @@ static void bin_insert(struct scheduler *scheduler, struct scheduler_place *plac
 
 	place->bin = bin;
 	place->state = PLACE_IN_LANE;
-	place_list_insert(place->entry->is_retry ? &bin->retries : &bin->arrivals, place);
+	place_list_insert(place->is_retry ? &bin->retries : &bin->arrivals, place);
+	if (place->limit_ms < bin->least_limit_ms)
+		bin->least_limit_ms = place->limit_ms;
 	place->kind->waiting++;
 	scheduler->n_waiting++;
 	if (place->kind->promise && place_supersedes(place, place->kind->promise->place))
@@ -159,7 +162,7 @@ static void bin_remove(struct scheduler *scheduler, struct scheduler_place *plac
 
 	if (bin->cursor == place)
 		bin->cursor = bin_next(bin, place);
-	place_list_remove(place->entry->is_retry ? &bin->retries : &bin->arrivals, place);
+	place_list_remove(place->is_retry ? &bin->retries : &bin->arrivals, place);
 	place->bin = NULL;
 	place->kind->waiting--;
 	scheduler->n_waiting--;

@@ -34,10 +34,36 @@ static bool pass_skips(struct scheduler *scheduler, struct kind *kind,
                        const struct scheduler_place *place)
 {
 	scheduler->steps++;
-	if (scope_blocker(place))
+	if (kind->promise && !place->promise &&
+	    place->limit_ms > plan_max_ms(scheduler, kind, place))
 		return true;
-	return kind->promise && !place->promise &&
-	       place_limit_ms(place) > plan_max_ms(scheduler, kind, place);
+	return scope_blocker(place);
+}
+
+/* Would all of them stay too long? */
+static bool bin_is_too_long(struct scheduler *scheduler, const struct bin *bin,
+                            const struct scheduler_place *any)
+{
+	const struct promise *promise = bin->kind->promise;
+
+	return promise && promise->place->bin != bin &&
+	       bin->least_limit_ms > plan_max_ms(scheduler, bin->kind, any);
+}
+
+/* From the first on. If there is none, the shortest limit of all is known then. */
+static struct scheduler_place *bin_begin(struct scheduler *scheduler, struct bin *bin)
+{
+	struct scheduler_place *place = bin_first(bin);
+	int64_t least_ms = INT64_MAX;
+
+	if (!place || bin_is_too_long(scheduler, bin, place))
+		return NULL;
+	for (; place && pass_skips(scheduler, bin->kind, place); place = bin_next(bin, place))
+		if (place->limit_ms < least_ms)
+			least_ms = place->limit_ms;
+	if (!place)
+		bin->least_limit_ms = least_ms;
+	return place;
 }
 
 static struct scheduler_place *bin_candidate(struct scheduler *scheduler, struct bin *bin)
@@ -48,7 +74,8 @@ static struct scheduler_place *bin_candidate(struct scheduler *scheduler, struct
 		return NULL;
 	if (bin->walk != scheduler->pass.walk) {
 		bin->walk = scheduler->pass.walk;
-		bin->cursor = bin_first(bin);
+		bin->cursor = bin_begin(scheduler, bin);
+		return bin->cursor;
 	}
 	place = bin->cursor;
 	while (place && pass_skips(scheduler, bin->kind, place))
@@ -121,7 +148,7 @@ void pass_started(struct scheduler *scheduler)
 static bool pass_may_start(struct scheduler *scheduler, const struct scheduler_place *place,
                            struct scheduler_device **ret_devices)
 {
-	int64_t end_ms = scheduler->now_ms + place_limit_ms(place);
+	int64_t end_ms = scheduler->now_ms + place->limit_ms;
 
 	return place->kind->fits && !scope_blocker(place) && plan_allows(scheduler, place) &&
 	       (place->kind->n_devices == 0 ||
@@ -135,7 +162,7 @@ static void pass_leave_waiting(struct scheduler *scheduler, struct scheduler_pla
 	place->bin->cursor = bin_next(place->bin, place);
 	if (!kind->promise && !plan_promise(scheduler, place))
 		kind->is_impossible = true;
-	kind->is_max_known = false;
+	kind->n_longest = 0;
 	if (!scheduler->is_backfilling && !kind->is_impossible)
 		scheduler->pass.is_strict = true;
 }

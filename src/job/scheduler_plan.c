@@ -98,7 +98,7 @@ static void plan_count_spares(struct scheduler *scheduler)
 static bool plan_has_room(struct scheduler *scheduler, const struct scheduler_place *place,
                           int64_t start_ms, struct scheduler_device **ret_devices)
 {
-	int64_t end_ms = start_ms + place_limit_ms(place);
+	int64_t end_ms = start_ms + place->limit_ms;
 	struct amount room = plan_room_at(scheduler, start_ms);
 
 	scheduler->steps++;
@@ -194,7 +194,7 @@ static bool plan_settle(struct scheduler *scheduler, struct promise *promise)
 		return false;
 	}
 	promise->start_ms = start_ms;
-	promise->end_ms = start_ms + place_limit_ms(place);
+	promise->end_ms = start_ms + place->limit_ms;
 	promise->n_devices = place->kind->n_devices;
 	memcpy(promise->devices, devices, (size_t)promise->n_devices * sizeof(devices[0]));
 	plan_put(scheduler, promise);
@@ -293,7 +293,7 @@ void plan_started(struct scheduler *scheduler, struct scheduler_place *place)
 bool plan_allows(struct scheduler *scheduler, const struct scheduler_place *place)
 {
 	const struct promise *own = place->promise;
-	int64_t end_ms = scheduler->now_ms + place_limit_ms(place);
+	int64_t end_ms = scheduler->now_ms + place->limit_ms;
 
 	for (size_t i = 0; i < scheduler->plan.n_promises; i++) {
 		const struct promise *promise = scheduler->plan.promises[i];
@@ -311,25 +311,37 @@ bool plan_allows(struct scheduler *scheduler, const struct scheduler_place *plac
 	return !scope_blocks(scheduler, place, scheduler->now_ms, end_ms);
 }
 
-int64_t plan_max_ms(struct scheduler *scheduler, struct kind *kind,
-                    const struct scheduler_place *place)
+static int64_t plan_find_longest(const struct scheduler *scheduler, const struct kind *kind,
+                                 const struct scheduler_place *place)
 {
-	if (kind->is_max_known && kind->max_rank == place->entry->rank &&
-	    kind->max_priority == place->entry->priority)
-		return kind->max_ms;
-	kind->is_max_known = true;
-	kind->max_rank = place->entry->rank;
-	kind->max_priority = place->entry->priority;
-	kind->max_ms = INT64_MAX;
+	int64_t max_ms = INT64_MAX;
+
 	for (size_t i = 0; i < scheduler->plan.n_promises; i++) {
 		const struct promise *promise = scheduler->plan.promises[i];
 
 		if (place_compare_urgency(promise->place, place) <= 0 &&
 		    !amount_fits(&kind->amount, &promise->spare) &&
-		    promise->start_ms - scheduler->now_ms < kind->max_ms)
-			kind->max_ms = promise->start_ms - scheduler->now_ms;
+		    promise->start_ms - scheduler->now_ms < max_ms)
+			max_ms = promise->start_ms - scheduler->now_ms;
 	}
-	return kind->max_ms;
+	return max_ms;
+}
+
+int64_t plan_max_ms(const struct scheduler *scheduler, struct kind *kind,
+                    const struct scheduler_place *place)
+{
+	int known = kind->n_longest < LONGEST_KNOWN ? kind->n_longest : LONGEST_KNOWN;
+	struct longest *longest;
+
+	for (int i = 0; i < known; i++)
+		if (kind->longest[i].rank == place->rank &&
+		    kind->longest[i].priority == place->priority)
+			return kind->longest[i].max_ms;
+	longest = &kind->longest[kind->n_longest++ % LONGEST_KNOWN];
+	longest->rank = place->rank;
+	longest->priority = place->priority;
+	longest->max_ms = plan_find_longest(scheduler, kind, place);
+	return longest->max_ms;
 }
 
 static bool plan_is_late(const struct scheduler *scheduler)

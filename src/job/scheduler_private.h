@@ -32,6 +32,7 @@
 /* A device, in parts: so many that any number of shares fits. */
 #define DEVICE_UNITS (INT64_C(1) << 30)
 #define PROMISES_MAX 32
+#define LONGEST_KNOWN 4
 #define ORDER_MAX 10000	  /* entries whose place is told exactly */
 #define ESTIMATES_MAX 1000 /* and whose start is estimated by simulating */
 
@@ -81,10 +82,11 @@ struct kind {
 	/* Of the pass. */
 	bool fits;	    /* now, if no promise were in the way */
 	bool is_impossible; /* with what is healthy; nobody waits for it */
-	int64_t max_ms;	    /* longest that one of this rank and priority may run */
-	int64_t max_rank;
-	int max_priority;
-	bool is_max_known;
+	struct longest {    /* that one of this rank and priority may run */
+		int64_t rank, max_ms;
+		int priority;
+	} longest[LONGEST_KNOWN];
+	int n_longest; /* known ones, in a ring */
 	/* Of the estimate. */
 	struct scheduler_place *first_later, *last_later;
 };
@@ -98,6 +100,7 @@ struct bin {
 	struct lane *lane;
 	struct kind *kind;
 	struct place_list retries, arrivals;
+	int64_t least_limit_ms; /* no entry has a shorter one */
 	struct scheduler_place *cursor; /* of the pass `walk` */
 	uint64_t walk;
 	struct bin *next;
@@ -119,17 +122,19 @@ struct lane {
 enum place_state { PLACE_AWAY, PLACE_IN_LANE, PLACE_PAUSED, PLACE_HELD, PLACE_HOLDING };
 
 struct scheduler_place {
-	struct scheduler_entry *entry;
+	/* What a walk looks at, together; of the entry as it was when it came to its lane. */
 	struct kind *kind;
+	struct promise *promise;
+	struct scheduler_place *previous, *next; /* in its bin, or among those held */
+	int64_t limit_ms, arrived_ms, ticket;
+	bool is_retry;
 	struct scope *scopes[SCOPES]; /* NULL: no group */
-	int64_t ticket;
-	int64_t rank, limit_ms; /* as they were when it came to its lane */
+	int64_t rank;
 	int priority;
 	enum place_state state;
+	struct scheduler_entry *entry;
 	struct bin *bin;
-	struct scheduler_place *previous, *next; /* in its bin, or among those held */
 	size_t index; /* among those that pause, or that hold */
-	struct promise *promise;
 	/* As last ordered (`order` says when). */
 	uint64_t order;
 	int64_t position, ahead, start_ms;
@@ -238,7 +243,6 @@ struct scheduler {
 
 /* Something changed: what was found out about the queue does not hold any more. */
 void scheduler_changed(struct scheduler *scheduler);
-int64_t place_limit_ms(const struct scheduler_place *place);
 /* When one that holds is gone: if it should be already, in a moment. */
 int64_t place_end_ms(const struct scheduler *scheduler, const struct scheduler_place *place);
 /* Rank and priority: below 0 if a goes before b. */
@@ -308,7 +312,7 @@ void plan_refresh(struct scheduler *scheduler);
 /* May it start now with regard to all promises but its own and less urgent ones? */
 bool plan_allows(struct scheduler *scheduler, const struct scheduler_place *place);
 /* The longest that any of this kind, rank and priority may run from now on. */
-int64_t plan_max_ms(struct scheduler *scheduler, struct kind *kind,
+int64_t plan_max_ms(const struct scheduler *scheduler, struct kind *kind,
 		    const struct scheduler_place *place);
 /* It waits: promise it a start. False: there is none, whoever leaves. */
 bool plan_promise(struct scheduler *scheduler, struct scheduler_place *place);

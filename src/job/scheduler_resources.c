@@ -135,7 +135,7 @@ void kinds_look(struct scheduler *scheduler)
 		kind->is_impossible = (size_t)kind->n_devices > kind->n_healthy ||
 		                      !amount_fits(&kind->amount, &scheduler->capacity);
 		kind->fits = !kind->is_impossible && kind_fits(scheduler, kind);
-		kind->is_max_known = false;
+		kind->n_longest = 0;
 	}
 }
 
