@@ -21,9 +21,9 @@ static const char *const hold_names[] = {
 };
 
 /* What the scheduler cannot say, without saying more than everyone may know. */
-static const char *queue_why(const struct scheduler_view *view)
+static const char *queue_why(const struct queue_row *row)
 {
-	switch (view->entry->hold) {
+	switch (row->view->entry->hold) {
 	case HOLD_OWNER:
 		return "Held by its owner";
 	case HOLD_ADMIN:
@@ -31,9 +31,10 @@ static const char *queue_why(const struct scheduler_view *view)
 	case HOLD_AFTER:
 		return "Waiting for other jobs";
 	case HOLD_ARRAY:
-		return "Waiting for its array";
+		return row->is_array ? "An array; its elements wait on their own"
+		                     : "Kept back by its array";
 	default:
-		return view->why;
+		return row->view->why;
 	}
 }
 
@@ -68,7 +69,7 @@ static void queue_add_row(void *arg, const struct queue_row *row)
 	json_object_set_new(
 	        item, "ageSeconds",
 	        json_integer(now_ms > entry->arrived_ms ? (now_ms - entry->arrived_ms) / 1000 : 0));
-	json_object_set_new(item, "message", json_string(queue_why(row->view)));
+	json_object_set_new(item, "message", json_string(queue_why(row)));
 	json_array_append_new(arg, item);
 }
 

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "job/active.h"
 #include "job/array.h"
+#include "job/array.h"
 #include "job/webhook_service.h"
 #include "job/wishes.h"
 
@@ -42,6 +43,8 @@ static void queue_list_one(void *arg, const struct scheduler_view *view)
 	        .namespace_name =
 	                queue_name_of(lister, view->entry->namespace_id, &lister->namespace),
 	        .user_name = queue_name_of(lister, view->entry->user_id, &lister->user),
+	        .is_array = view->entry->hold == HOLD_ARRAY &&
+	                    array_is_array(lister->service->db, view->entry->job_id),
 	};
 
 	lister->fn(lister->arg, &row);

@@ -13,6 +13,7 @@
 struct queue_row {
 	const struct scheduler_view *view;
 	const char *namespace_name, *user_name; /* "" when the account is gone */
+	bool is_array; /* it never runs itself; its elements have rows of their own */
 };
 #define QUEUE_ROWS_MAX 1000
 void queue_each(struct job_service *service, size_t max,

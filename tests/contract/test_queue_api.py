@@ -370,6 +370,20 @@ def test_duplicates_ask_again(queue, blocker):
     set_limits(queue, "namespace/alice", maxPriority=None)
 
 
+def test_arrays_in_the_queue(queue, blocker):
+    array = waiting(queue, {"hearth.array": "1-3", "hearth.array-max": "2", "hearth.priority": "5"})
+    rows = wait_until(lambda: (rows := queue.call("GET", "/api/queue").json()) and len(rows) == 4 and rows, 20, "all elements")
+    by_message = sorted(row["message"].split(":")[0] for row in rows)
+    assert by_message == ["An array; its elements wait on their own", "Kept back by its array", "Waiting", "Waiting for 1000 vCPU and 1 GiB"]
+    assert next(row["id"] for row in rows if row["message"].startswith("An array")) == array
+    assert {row["priority"] for row in rows} == {5}
+    assert put_labels(queue, array, priority="9").status_code == 200
+    wait_until(lambda: {row["priority"] for row in queue.call("GET", "/api/queue").json()} == {9}, 20, "the new priority of all")
+    queue.call("POST", f"/api/jobs/alice/{array}/hold")
+    wait_until(lambda: {row["position"] for row in queue.call("GET", "/api/queue").json()} == {None}, 20, "that nothing may start")
+    queue.call("POST", f"/api/jobs/alice/{array}/cancel")
+
+
 def test_arrays_and_reserved_labels_that_cannot_change(queue, blocker):
     job = waiting(queue)
     refused(put_labels(queue, job, array="1-3"), 400, "labels.hearth.array cannot change")
