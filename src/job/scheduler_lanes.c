@@ -66,6 +66,9 @@ static void lane_free(struct scheduler *scheduler, struct lane *lane)
 /* Empty ones are not freed at once: a walk may be in them. */
 void lanes_tidy(struct scheduler *scheduler)
 {
+	if (!scheduler->are_lanes_untidy)
+		return;
+	scheduler->are_lanes_untidy = false;
 	for (size_t i = scheduler->n_lanes; i-- > 0;) {
 		struct lane *lane = scheduler->lanes[i];
 
@@ -164,6 +167,7 @@ static void bin_remove(struct scheduler *scheduler, struct scheduler_place *plac
 		bin->cursor = bin_next(bin, place);
 	place_list_remove(place->is_retry ? &bin->retries : &bin->arrivals, place);
 	place->bin = NULL;
+	scheduler->are_lanes_untidy |= !bin_first(bin);
 	place->kind->waiting--;
 	scheduler->n_waiting--;
 }

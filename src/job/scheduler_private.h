@@ -221,6 +221,7 @@ struct scheduler {
 
 	struct lane **lanes;
 	size_t n_lanes, cap_lanes;
+	bool are_lanes_untidy; /* some, or their bins, are empty */
 	struct scheduler_place **paused; /* a heap */
 	size_t n_paused, cap_paused;
 	struct place_list held;

@@ -127,11 +127,28 @@ static bool scope_allows_at(const struct scheduler *scheduler, const struct sche
 	return scope_allows(&then, 1, place->kind->n_devices);
 }
 
+/* With all that others of it run or were promised at any time. */
+static bool scope_allows_always(const struct scheduler *scheduler,
+                                const struct scheduler_place *place, int which)
+{
+	int64_t jobs = 1, devices = place->kind->n_devices;
+
+	for (size_t i = 0; i < scheduler->plan.n_promises; i++) {
+		const struct promise *promise = scheduler->plan.promises[i];
+
+		if (!promise_counts(promise, place, which))
+			continue;
+		jobs++;
+		devices += promise->place->kind->n_devices;
+	}
+	return scope_allows(place->scopes[which], jobs, devices);
+}
+
 bool scope_blocks(const struct scheduler *scheduler, const struct scheduler_place *place,
                   int64_t start_ms, int64_t end_ms)
 {
 	for (int i = 0; i < SCOPES; i++) {
-		if (!scope_is_limited(place->scopes[i]))
+		if (!scope_is_limited(place->scopes[i]) || scope_allows_always(scheduler, place, i))
 			continue;
 		if (!scope_allows_at(scheduler, place, i, start_ms))
 			return true;
