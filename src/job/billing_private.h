@@ -26,6 +26,7 @@ struct purse {
 	struct billing *billing;
 	struct budget budget;
 	struct credits_sum credits;
+	int64_t settled_until_ms; /* no credit expires before */
 	int64_t month_begin_ms, month_end_ms;
 	int64_t month_cost;		/* of what has ended, in days of this month */
 	struct running_attempt *first;

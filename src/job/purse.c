@@ -98,11 +98,14 @@ void purse_settle(struct purse *purse, int64_t now_ms)
 	struct database *db = purse->billing->db;
 	int64_t expiry_ms;
 
+	if (now_ms < purse->settled_until_ms)
+		return;
 	while ((expiry_ms = credits_first_expiry(db, purse->entry.id)) > 0 && expiry_ms <= now_ms) {
 		purse_take_until(purse, expiry_ms, now_ms);
 		credits_expire(db, purse->entry.id, expiry_ms);
 		credits_sum(db, purse->entry.id, now_ms, &purse->credits);
 	}
+	purse->settled_until_ms = expiry_ms > 0 ? expiry_ms : INT64_MAX;
 }
 
 /* With its rules as they were until now; none of what was used so far is asked for again. */
@@ -121,6 +124,7 @@ void purse_read(struct purse *purse)
 
 	budgets_get(billing->db, purse->entry.id, &purse->budget);
 	credits_sum(billing->db, purse->entry.id, now_ms, &purse->credits);
+	purse->settled_until_ms = 0;
 	purse->month_end_ms = 0;
 	purse_turn_month(purse, now_ms);
 	purse_spare(purse);

@@ -8,7 +8,11 @@
 #include "store/ledger_row.h"
 #include "store/statement.h"
 
+#include <string.h>
 #include <time.h>
+
+/* Another value for every job: nobody sums up by it. */
+#define UNIQUE_LABEL "hearth.idempotency-key"
 
 #define SUMS_ADD(table)                                                                            \
 	"INSERT INTO " table " (day, namespace, user, resource_group, flavor, attempts, used_ms,"  \
@@ -46,6 +50,8 @@ static void sums_add_labels(struct database *db, const struct usage_record *reco
 
 	json_object_foreach((json_t *)(uintptr_t)labels, key, value)
 	{
+		if (strcmp(key, UNIQUE_LABEL) == 0)
+			continue;
 		statement_write(
 		        db,
 		        "INSERT INTO usage_labels (key, day, namespace, value, attempts,"
