@@ -87,7 +87,8 @@ static void purse_take_until(struct purse *purse, int64_t at_ms, int64_t now_ms)
 		if (cost <= r->taken)
 			continue;
 		if (is_taken)
-			credits_take(db, purse->entry.id, cost - r->taken, at_ms - 1);
+			credits_take(db, purse->entry.id, cost - r->taken,
+			             smaller(at_ms, now_ms + 1) - 1);
 		r->taken = cost;
 		usage_set_taken(db, r->entry.id, r->number, cost);
 	}

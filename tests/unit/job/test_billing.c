@@ -601,6 +601,26 @@ static void changes_of_an_admin_count_from_then_on(void **state)
 	assert_true(state_of(w).is_exhausted);
 }
 
+/* Also what is settled because an admin changes something is taken from credits that will expire.
+ */
+static void a_change_takes_from_what_expires_first(void **state)
+{
+	struct world *w = *state;
+	char id[ID_SIZE];
+
+	grant(w, 10 * DOLLAR, 0);
+	grant(w, 10 * DOLLAR, clock_now_ms() + HOUR_MS);
+	(void)run(w, "gold", id);
+	pass(4000);
+	grant(w, DOLLAR, 0);
+	assert_int_equal(state_of(w).balance_micro_usd, 17 * DOLLAR);
+	job_cancel(w->service, id, NULL, NULL);
+	world_turn(w);
+	assert_int_equal(state_of(w).balance_micro_usd, 17 * DOLLAR);
+	pass(2 * HOUR_MS);
+	assert_int_equal(state_of(w).balance_micro_usd, 11 * DOLLAR);
+}
+
 static void grants_have_bounds(void **state)
 {
 	struct world *w = *state;
@@ -806,6 +826,7 @@ int main(void)
 	        TEST(a_budget_ends_with_its_month),
 	        TEST(what_was_used_before_an_expiry_is_paid_by_that_credit),
 	        TEST(changes_of_an_admin_count_from_then_on),
+	        TEST(a_change_takes_from_what_expires_first),
 	        TEST(grants_have_bounds),
 	        TEST(random_lives_sum_up_exactly),
 	};
