@@ -2,6 +2,7 @@
 /* Arrays: their elements, stages, limits, ends and logs, also over crashes at any point. */
 #include "array_fixture.h"
 
+#include "job/dependency.h"
 #include "job/log_stream.h"
 
 static void an_array_is_its_elements(void **state)
@@ -247,6 +248,62 @@ static void a_hold_keeps_the_rest(void **state)
 	assert_int_equal(live, 3);
 }
 
+static void relabel(struct job_fixture *f, const char *id, const char *label, const char *value)
+{
+	struct job_record job autojob = {0};
+	struct error err = ERROR_INIT;
+	autojson json_t *labels = NULL;
+
+	assert_true(jobs_find(f->store->db, id, &job));
+	labels = json_copy(job.labels);
+	json_object_set_new(labels, label, json_string(value));
+	if (job_relabel(f->service, &job, labels, &f->store->alice, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+/* Stage RUNNING though it waits, for its next attempt: its turn has come long ago. */
+static void a_hold_spares_what_has_begun(void **state)
+{
+	struct job_fixture *f = *state;
+	const char *id = add(f, json_pack("{s:{s:s, s:s, s:s}}", "labels", "hearth.array", "0-1",
+	                                  "hearth.attempts", "2", "hearth.retry-delay", "1h"));
+	struct elements elements;
+
+	wait_made(f, id);
+	elements = *elements_of(f, id, ~0u);
+	end(f, elements.ids[0], 1, OUTCOME_EXITED, 1);
+	relabel(f, id, "hearth.hold", "yes");
+	for (int i = 0; i < 2; i++) {
+		const struct active_job *active;
+
+		turn(f);
+		active = active_find(f->service, elements.ids[0]);
+		assert_true(active->place.is_queued);
+		assert_int_equal(active->place.hold, HOLD_NONE);
+		restart(f);
+	}
+}
+
+/* An array waits for its elements, and they wait with it. */
+static void no_array_waits_for_its_own_element(void **state)
+{
+	struct job_fixture *f = *state;
+	const char *id = add(f, array_with("0-1", "hearth.hold", "yes"));
+	struct job_wishes wishes = {.n_after = 1};
+	struct error err = ERROR_INIT;
+
+	wait_made(f, id);
+	memcpy(wishes.after[0], elements_of(f, id, ~0u)->ids[1], ID_SIZE);
+	assert_int_equal(dependency_check(f->service, id, &f->store->alice, &wishes, &err), -1);
+	assert_int_equal(err.code, E_INVALID);
+	assert_non_null(strstr(err.text, "would wait for itself"));
+	/* Nor may an element wait for anything that its array does not wait for. */
+	assert_int_equal(dependency_check(f->service, elements_of(f, id, ~0u)->ids[0],
+	                                  &f->store->alice, &wishes, &err),
+	                 -1);
+	assert_int_equal(err.code, E_CONFLICT);
+}
+
 static int refused(struct job_fixture *f, json_t *fields, const char *part)
 {
 	struct error err = ERROR_INIT;
@@ -394,19 +451,6 @@ static void its_log_tells_of_each_element(void **state)
 	assert_null(strstr(tail, "\n\ndata"));
 }
 
-static void relabel(struct job_fixture *f, const char *id, const char *label, const char *value)
-{
-	struct job_record job autojob = {0};
-	struct error err = ERROR_INIT;
-	autojson json_t *labels = NULL;
-
-	assert_true(jobs_find(f->store->db, id, &job));
-	labels = json_copy(job.labels);
-	json_object_set_new(labels, label, json_string(value));
-	if (job_relabel(f->service, &job, labels, &f->store->alice, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
 /* Also those that the crash kept from hearing of it. */
 static void elements_follow_their_array(void **state)
 {
@@ -496,6 +540,8 @@ int main(void)
 	        T(an_array_waits_as_a_whole),
 	        T(a_failed_predecessor_cancels_all),
 	        T(a_hold_keeps_the_rest),
+	        T(a_hold_spares_what_has_begun),
+	        T(no_array_waits_for_its_own_element),
 	        T(only_what_failed_runs_again),
 	        T(bad_arrays_are_refused),
 	        T(a_duplicate_is_the_whole_array),

@@ -115,8 +115,21 @@ static void a_cancel_cancels_who_waits(void **state)
 	snprintf(expected, sizeof(expected),
 	         "CANCELED 0 Job %s, which it waits for, ended with CANCELED", a);
 	assert_shown(f, b, expected);
-	/* Whoever waited and was cancelled leaves no rows. */
 	assert_int_equal(dependencies_count(f->store->db, b), 0);
+}
+
+static void who_was_cancelled_waits_no_more(void **state)
+{
+	struct job_fixture *f = *state;
+	const char *a = add(f, NULL), *b = add(f, after(a));
+
+	turn(f);
+	job_cancel(f->service, b, NULL, NULL);
+	turn(f);
+	assert_int_equal(dependencies_count(f->store->db, b), 0);
+	end(f, a, 1, OUTCOME_EXITED, 0);
+	settle(f);
+	assert_shown(f, b, "CANCELED 0 -");
 }
 
 static void assert_refused(struct job_fixture *f, const char *ids, enum error_code code,
@@ -408,6 +421,7 @@ int main(void)
 	        T(what_has_completed_is_not_waited_for),
 	        T(a_failure_cancels_who_waits),
 	        T(a_cancel_cancels_who_waits),
+	        T(who_was_cancelled_waits_no_more),
 	        T(bad_labels_are_refused),
 	        T(cycles_are_refused_by_name),
 	        T(a_held_job_waits_for_both),
