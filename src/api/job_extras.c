@@ -44,12 +44,7 @@ static void extras_time_limit(struct api *api, const struct job_record *job, jso
 }
 
 static extras_fn *const writers[] = {
-        extras_time_limit,
-        extras_cost,
-        queue_extras,
-        devices_extras,
-        after_extras,
-        array_extras,
+        extras_time_limit, extras_cost, queue_extras, devices_extras, after_extras, array_extras,
 };
 
 json_t *job_extras(struct api *api, const struct job_record *job)

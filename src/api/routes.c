@@ -48,7 +48,8 @@ static const struct route_query usage_query[] = {
         {0}};
 static const struct route_query usage_records_query[] = {
         {"namespace", "Whose; absent: the caller's own", "string", false},
-        {"from", "First day on which they began, such as 2026-05-01; absent: the first of this month",
+        {"from",
+         "First day on which they began, such as 2026-05-01; absent: the first of this month",
          "string", false},
         {"to", "Last day; absent: today", "string", false},
         {"cursor", "Where to go on; from the Link header of the page before", "string", false},

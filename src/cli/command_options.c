@@ -9,9 +9,11 @@
 	"cpu-basic cpu-upgrade cpu-performance cpu-xl t4-small l4x1 a10g-small a100-large h200"
 
 #define JOB_EVENTS                                                                                 \
-	"all started completed failed canceled held released timeout-soon idle budget-80 budget-100 schedule-missed"
+	"all started completed failed canceled held released timeout-soon idle budget-80 "         \
+	"budget-100 schedule-missed"
 #define JOB_EVENTS_HELP                                                                            \
-	"started, completed, failed, canceled, held, released, timeout-soon, idle, budget-80, budget-100, "              \
+	"started, completed, failed, canceled, held, released, timeout-soon, idle, budget-80, "    \
+	"budget-100, "                                                                             \
 	"schedule-missed with commas"
 
 /* clang-format off */

@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "job/active.h"
 #include "job/array.h"
-#include "job/array.h"
 #include "job/webhook_service.h"
 #include "job/wishes.h"
 

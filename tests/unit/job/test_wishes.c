@@ -189,7 +189,7 @@ static void wrong_values_are_named(void **state)
 	        {"retry", "oom,,lost", "exit-N"},
 	        {"retry-delay", "8d", "at most 604800 s"},
 	        {"idle", "free", "keep"},
-	        {"prioritiy", "high", "priority, hold, after, array"},
+	        {"prio", "high", "priority, hold, after, array"},
 	        {"Priority", "high", "priority, hold, after, array"},
 	        {"", "x", "priority, hold, after, array"},
 	};
