@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "job/array.h"
 #include "job/attempt.h"
+#include "job/run_history.h"
 #include "job/dependency.h"
 #include "job/state.h"
 
@@ -22,11 +23,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As many as scheduler_explain() simulates. */
+#define EXPECTED_MAX 1000
+
 struct recovery {
 	struct job_service *service;
 	struct attempt_record *live;
 	size_t n_live, cap_live;
 	struct id_list homeless; /* queued, for a flavor that is gone */
+	struct id_list first;    /* of those that wait */
 	int64_t n_waiting;
 };
 
@@ -117,10 +122,24 @@ static void recovery_enqueue(void *arg, const struct job_waiting *waiting)
 		struct scheduler_entry place = recovery_place(service, waiting, flavor);
 
 		active_enqueue(service, active_new(service, &place), waiting->last_number + 1);
-		recovery->n_waiting++;
+		if (recovery->n_waiting++ < EXPECTED_MAX)
+			id_list_add(&recovery->first, waiting->id);
 		return;
 	}
 	id_list_add(&recovery->homeless, waiting->id);
+}
+
+/* Not of all: it needs the long row. Those behind are told about their start by the time limits. */
+static void recovery_expect(struct job_service *service, const char *id)
+{
+	struct active_job *active = active_find(service, id);
+	struct job_record job autojob = {0};
+
+	if (!active || !jobs_find(service->db, id, &job))
+		return;
+	scheduler_change_begin(service->scheduler, &active->place);
+	active->place.expected_ms = run_history_expect(service->history, &job);
+	scheduler_change_end(service->scheduler, &active->place);
 }
 
 /* The settings were changed while it waited: it would block the queue for ever. */
@@ -157,6 +176,8 @@ void recovery_run(struct job_service *service)
 		recovery_adopt(service, &recovery.live[i]);
 	for (size_t i = 0; i < recovery.homeless.count; i++)
 		recovery_give_up(service, recovery.homeless.ids[i]);
+	for (size_t i = 0; i < recovery.first.count; i++)
+		recovery_expect(service, recovery.first.ids[i]);
 	if (recovery.n_live || recovery.n_waiting)
 		log_info("recovered %zu live attempts and %lld waiting jobs in %lld ms",
 		         recovery.n_live, (long long)recovery.n_waiting,
@@ -165,4 +186,5 @@ void recovery_run(struct job_service *service)
 		free(recovery.live[i].devices);
 	free(recovery.live);
 	id_list_clear(&recovery.homeless);
+	id_list_clear(&recovery.first);
 }

@@ -175,22 +175,35 @@ void scheduler_dequeue(struct scheduler *scheduler, struct scheduler_entry *entr
 	place_free(place);
 }
 
+/* All that is needed to take it out of where it is has been noted when it came there. */
 void scheduler_change_begin(struct scheduler *scheduler, struct scheduler_entry *entry)
 {
-	if (entry->is_queued)
-		lanes_remove(scheduler, entry->place);
+}
+
+static bool place_stays(const struct scheduler *scheduler, const struct scheduler_place *place)
+{
+	const struct scheduler_entry *entry = place->entry;
+
+	return place->state == PLACE_IN_LANE && entry->hold == HOLD_NONE &&
+	       entry->not_before_ms <= scheduler->now_ms && entry->rank == place->rank &&
+	       entry->priority == place->priority && entry->arrived_ms == place->arrived_ms &&
+	       entry->is_retry == place->is_retry;
 }
 
 static void scheduler_change_queued(struct scheduler *scheduler, struct scheduler_place *place)
 {
 	int64_t limit_ms = place->limit_ms;
-	bool was_other =
-	        place->rank != place->entry->rank || place->priority != place->entry->priority;
 
-	if (was_other)
-		plan_forget(scheduler, place);
-	place_note(place);
-	lanes_insert(scheduler, place);
+	if (place_stays(scheduler, place)) {
+		place_note(place);
+		bin_note_limit(place->bin, place);
+	} else {
+		lanes_remove(scheduler, place);
+		if (place->rank != place->entry->rank || place->priority != place->entry->priority)
+			plan_forget(scheduler, place);
+		place_note(place);
+		lanes_insert(scheduler, place);
+	}
 	if (place->state != PLACE_IN_LANE || place->limit_ms > limit_ms)
 		plan_forget(scheduler, place);
 }

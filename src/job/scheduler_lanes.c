@@ -19,13 +19,27 @@ int place_compare_age(const struct scheduler_place *a, const struct scheduler_pl
 	return a->ticket < b->ticket ? -1 : a->ticket > b->ticket;
 }
 
-/* Most come in order: the place is looked for from the end. */
+/* Whom it comes after; NULL: nobody. Most come in order, and those that were held are among the
+ * oldest: looked for from both ends. */
+static struct scheduler_place *place_list_find(const struct place_list *list,
+                                               const struct scheduler_place *place)
+{
+	struct scheduler_place *before = list->last, *after = list->first;
+
+	for (;;) {
+		if (!before || place_compare_age(before, place) <= 0)
+			return before;
+		before = before->previous;
+		if (place_compare_age(after, place) > 0)
+			return after->previous;
+		after = after->next;
+	}
+}
+
 static void place_list_insert(struct place_list *list, struct scheduler_place *place)
 {
-	struct scheduler_place *before = list->last;
+	struct scheduler_place *before = place_list_find(list, place);
 
-	while (before && place_compare_age(before, place) > 0)
-		before = before->previous;
 	place->previous = before;
 	place->next = before ? before->next : list->first;
 	*(before ? &before->next : &list->first) = place;
@@ -144,6 +158,12 @@ static bool place_supersedes(const struct scheduler_place *place,
 	        place_compare_age(place, promised) < 0);
 }
 
+void bin_note_limit(struct bin *bin, const struct scheduler_place *place)
+{
+	if (place->limit_ms < bin->least_limit_ms)
+		bin->least_limit_ms = place->limit_ms;
+}
+
 static void bin_insert(struct scheduler *scheduler, struct scheduler_place *place)
 {
 	struct bin *bin = bin_get(lane_get(scheduler, place), place->kind);
@@ -151,8 +171,7 @@ static void bin_insert(struct scheduler *scheduler, struct scheduler_place *plac
 	place->bin = bin;
 	place->state = PLACE_IN_LANE;
 	place_list_insert(place->is_retry ? &bin->retries : &bin->arrivals, place);
-	if (place->limit_ms < bin->least_limit_ms)
-		bin->least_limit_ms = place->limit_ms;
+	bin_note_limit(bin, place);
 	place->kind->waiting++;
 	scheduler->n_waiting++;
 	if (place->kind->promise && place_supersedes(place, place->kind->promise->place))

@@ -254,6 +254,7 @@ void lanes_insert(struct scheduler *scheduler, struct scheduler_place *place);
 void lanes_remove(struct scheduler *scheduler, struct scheduler_place *place);
 void lanes_wake(struct scheduler *scheduler);
 void lanes_tidy(struct scheduler *scheduler); /* no walk is going on */
+void bin_note_limit(struct bin *bin, const struct scheduler_place *place);
 struct scheduler_place *bin_first(const struct bin *bin);
 struct scheduler_place *bin_next(const struct bin *bin, const struct scheduler_place *place);
 int place_compare_age(const struct scheduler_place *a, const struct scheduler_place *b);

@@ -136,7 +136,7 @@ static void it_is_learnt_again_after_a_restart(void **state)
 static void estimates_come_from_it(void **state)
 {
 	struct job_fixture *f = *state;
-	const char *waiting;
+	const char *waiting, *last;
 
 	run_for(f, add(f, json_pack("{s:s}", "flavor", "cpu-upgrade")), 600000);
 	(void)add(f, json_pack("{s:s}", "flavor", "cpu-upgrade"));
@@ -145,6 +145,11 @@ static void estimates_come_from_it(void **state)
 	assert_shown(f, waiting,
 	             "SCHEDULING 0 Waiting for 3 vCPU and 2 GiB: 1 vCPU and 6 GiB are free, about "
 	             "10 min");
+	last = add(f, json_pack("{s:s}", "flavor", "cpu-upgrade"));
+	turn(f);
+	restart(f);
+	turn(f);
+	assert_shown(f, last, "SCHEDULING 0 Waiting: 1 job ahead, about 20 min");
 }
 
 int main(void)
