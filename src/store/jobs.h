@@ -152,6 +152,7 @@ void attempts_each_ended(struct database *db, int limit,
  *   labels   {"labels":{…}}
  *   attempt  {"number":…,"phase":"created"|"running"} or {"number":…,"phase":"ended","outcome":…,
  *            "exitCode":… if any,"signal":… if any}
+ *   warning  {"about":"idle","seconds":…,"message":…}
  *   array    {"text":…}: a line of an array's log (job/log_array.h) */
 int64_t events_insert(struct database *db, const char *job_id, const char *kind, const char *data,
 		      int64_t now_ms);
