@@ -100,8 +100,11 @@ def check_ledger(server):
             for attempt in db.execute("SELECT * FROM attempts WHERE job = ?", (job["seq"],)).fetchall():
                 if attempt["number"] not in running:
                     continue
-                assert attempt["ended_ms"] > 0, dict(attempt)
-                end_ms = job["finished_ms"] if canceled and attempt["number"] in live else attempt["ended_ms"]
+                if canceled and attempt["number"] in live:
+                    end_ms = job["finished_ms"]  # not the end of its grace
+                else:
+                    end_ms = attempt["ended_ms"]
+                    assert end_ms > 0, dict(attempt)
                 expected[job["id"], attempt["number"]] = (end_ms - attempt["started_ms"], attempt["price_hour"])
         charged = {key: (record["used_ms"], record["price_hour"]) for key, record in records.items()}
         assert charged == expected, {key: (charged.get(key), expected.get(key)) for key in charged.keys() | expected.keys()
