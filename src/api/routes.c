@@ -320,8 +320,7 @@ static const struct http_route routes[] = {
 		RIGHT_USER, "usage", "What the caller's own jobs of this month cost, running ones so far", .answer = "BillingUsage"),
 	ROW("GET", "/api/usage", usage_show, 0,
 		RIGHT_IMAGE_READ, "usage", "Time and money used, summed up; running jobs so far",
-		.description = "Of one namespace that the caller may read (by default their own), or of all over the Unix socket. "
-			"Days are UTC; what ran over midnight has its share in each day.",
+		.description = "Days are UTC; what ran over midnight has its share in each day.",
 		.query = usage_query, .answer = "Usage"),
 	ROW("GET", "/api/usage/records", usage_records_list, 0,
 		RIGHT_IMAGE_READ, "usage", "Attempts that ran, newest first, with their time and cost",

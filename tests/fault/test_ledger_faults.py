@@ -59,7 +59,7 @@ def test_kills_between_any_two_writes(make_server):
         time.sleep(chance.random() * 0.5)
         server.start()
     stages = {job_id: server.wait_job(job_id)["status"]["stage"] for job_id in ids}
-    wait_clean(server)
+    wait_clean(server, 60)
     for job_id in ids:
         check_one_end(server, job_id)
     records = check_ledger(server)
