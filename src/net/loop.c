@@ -36,6 +36,7 @@ struct loop_timer {
 	uv_timer_t uv;
 	loop_fn *fn;
 	void *arg;
+	bool is_called; /* just now */
 };
 
 struct loop_watch {
@@ -146,7 +147,9 @@ static void on_timer(uv_timer_t *handle)
 {
 	struct loop_timer *timer = handle->data;
 
+	timer->is_called = true;
 	timer->fn(timer->arg);
+	timer->is_called = false;
 }
 
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *arg)
@@ -162,7 +165,11 @@ struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *arg)
 
 void loop_timer_start(struct loop_timer *timer, int64_t first_ms, int64_t repeat_ms)
 {
-	uv_timer_start(&timer->uv, on_timer, first_ms > 0 ? (uint64_t)first_ms : 0,
+	/* libuv calls timers until none is due: one that starts itself at once would keep all
+	 * others, and every socket, waiting. */
+	int64_t least_ms = timer->is_called ? 1 : 0;
+
+	uv_timer_start(&timer->uv, on_timer, (uint64_t)(first_ms > least_ms ? first_ms : least_ms),
 	               repeat_ms > 0 ? (uint64_t)repeat_ms : 0);
 }
 

@@ -23,7 +23,8 @@ void loop_set_turn_end(struct loop *loop, loop_fn *fn, void *arg);
 /* Run `fn` once, later in this turn or in the next one, before the turn-end function. */
 void loop_defer(struct loop *loop, loop_fn *fn, void *arg);
 
-/* One-shot and repeating timers. `first_ms` from now; `repeat_ms` 0 = once. Free to stop. */
+/* One-shot and repeating timers. `first_ms` from now; `repeat_ms` 0 = once. Free to stop. Started at
+ * once from its own call, it lets sockets in first. */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *arg);
 void loop_timer_start(struct loop_timer *timer, int64_t first_ms, int64_t repeat_ms);
 void loop_timer_stop(struct loop_timer *timer);

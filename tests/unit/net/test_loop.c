@@ -107,6 +107,50 @@ static void endless_work_lets_others_in(void **state)
 	(void)close(fds[1]);
 }
 
+struct slices {
+	struct loop *loop;
+	struct loop_timer *timer;
+	int count, count_when_heard;
+};
+
+static void slice(void *arg)
+{
+	struct slices *s = arg;
+
+	if (++s->count == 100)
+		loop_stop(s->loop);
+	else
+		loop_timer_start(s->timer, 0, 0);
+}
+
+static void hear(void *arg, int events)
+{
+	struct slices *s = arg;
+
+	if (s->count_when_heard == 0)
+		s->count_when_heard = s->count + 1;
+}
+
+static void timers_that_go_on_at_once_let_sockets_in(void **state)
+{
+	struct slices s = {.loop = loop_new()};
+	struct loop_watch *watch;
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	s.timer = loop_timer_new(s.loop, slice, &s);
+	watch = loop_watch_new(s.loop, fds[0], UV_READABLE, hear, &s);
+	loop_timer_start(s.timer, 0, 0);
+	loop_run(s.loop);
+	assert_in_range(s.count_when_heard, 1, 10);
+	loop_watch_free(watch);
+	loop_timer_free(s.timer);
+	loop_free(s.loop);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
 static void encoding(void **state)
 {
 	struct buffer text = BUFFER_INIT(100);
@@ -139,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(turns_end_after_all_work),
 	        cmocka_unit_test(endless_work_lets_others_in),
+	        cmocka_unit_test(timers_that_go_on_at_once_let_sockets_in),
 	        cmocka_unit_test(encoding),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
