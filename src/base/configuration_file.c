@@ -6,6 +6,7 @@
  */
 #include "base/configuration_table.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/memory.h"
 
 #include <ctype.h>
@@ -28,6 +29,8 @@ struct reading {
 	char *section, *key;
 	int value_line;
 	struct buffer value;
+	/* Where sections with a name of their own began, by that name. */
+	json_t *begun;
 };
 
 static int reading_fail(struct reading *r, int line, const char *text)
@@ -54,6 +57,26 @@ static void flush_value(struct reading *r)
 	buffer_reset(&r->value);
 }
 
+/* Two flavors of one name are a slip, never one that is meant to have the settings of both. */
+static bool take_section(struct reading *r, const char *line)
+{
+	size_t len = strcspn(line, "]");
+	char text[160];
+
+	if (line[0] != '[' || !line[len] || !memchr(line, ' ', len))
+		return true;
+	autofree char *name = xstrndup(line, len + 1);
+	json_int_t first = json_integer_value(json_object_get(r->begun, name));
+	if (first == 0) {
+		(void)json_object_set_new(r->begun, name, json_integer(r->line));
+		return true;
+	}
+	(void)snprintf(text, sizeof(text), "%.80s stands in line %lld already; write it once", name,
+	               (long long)first);
+	reading_fail(r, r->line, text);
+	return false;
+}
+
 static char *read_line(char *out, int size, void *stream)
 {
 	struct reading *r = stream;
@@ -67,7 +90,7 @@ static char *read_line(char *out, int size, void *stream)
 		             "the line is too long; a list can go on in the next line, indented");
 		return NULL;
 	}
-	return out;
+	return take_section(r, out) ? out : NULL;
 }
 
 static int take_pair(void *arg, const char *section, const char *key, const char *value)
@@ -95,6 +118,7 @@ int configuration_read_file(struct configuration *c, const char *path, struct er
 		return fail_errno(err, errno == ENOENT ? E_NOT_FOUND : E_INVALID, errno,
 		                  "cannot open the configuration file %s", path);
 	struct reading r = {.configuration = c, .path = path, .file = file, .err = err};
+	autojson json_t *begun = r.begun = json_object();
 	r.value = BUFFER_INIT(VALUE_MAX);
 	int bad_line = ini_parse_stream(read_line, &r, take_pair, &r);
 	if (bad_line > 0)

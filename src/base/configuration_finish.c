@@ -82,6 +82,30 @@ int64_t flavor_price_per_minute(const struct flavor *flavor)
 	return (flavor->price_micro_usd_hour + 30) / 60;
 }
 
+#define LETTERS_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+/* Neither a path nor one device of a kind. */
+static bool is_device_kind(const char *text)
+{
+	size_t vendor = strspn(text, LETTERS_DIGITS "._-");
+	const char *class = text + vendor + 1;
+
+	return vendor > 0 && text[vendor] == '/' && *class &&
+	       class[strspn(class, LETTERS_DIGITS "_-")] == '\0';
+}
+
+/* A list without commas would be one name, which nobody has. */
+static int check_allow(const struct flavor *f, struct error *err)
+{
+	for (char **name = f->allow; name && *name; name++)
+		if ((*name)[strspn(*name, LETTERS_DIGITS "._-")])
+			return fail(err, E_INVALID,
+			            "[flavor %s]: allow: \"%.80s\" is not the name of a user or "
+			            "an organization; write names with commas between them",
+			            f->name, *name);
+	return 0;
+}
+
 static int check_devices(struct flavor *f, struct error *err)
 {
 	if (!f->device_kind && (f->device_count || f->device_model || f->device_slice))
@@ -90,11 +114,11 @@ static int check_devices(struct flavor *f, struct error *err)
 		        "[flavor %s]: devices is missing: the kind of its accelerators, such as "
 		        "nvidia.com/gpu",
 		        f->name);
-	if (f->device_kind && !strchr(f->device_kind, '/'))
+	if (f->device_kind && !is_device_kind(f->device_kind))
 		return fail(err, E_INVALID,
-		            "[flavor %s]: devices must be VENDOR/CLASS as CDI names it, such as "
-		            "nvidia.com/gpu",
-		            f->name);
+		            "[flavor %s]: devices: \"%.80s\" must be VENDOR/CLASS as CDI names it, "
+		            "such as nvidia.com/gpu; device_count says how many",
+		            f->name, f->device_kind);
 	if (f->device_kind && f->device_count == 0)
 		f->device_count = 1;
 	if (f->device_shares > 1 && f->device_count > 1)
@@ -126,7 +150,7 @@ static int check_flavors(struct configuration *c, struct error *err)
 			        "[flavor %s]: memory is more than the %s that [scheduler] memory "
 			        "allows, so such a job could never run",
 			        f->name, quantity_format_bytes(c->memory_bytes, have));
-		if (check_devices(f, err) < 0)
+		if (check_devices(f, err) < 0 || check_allow(f, err) < 0)
 			return -1;
 		if (!f->pretty_name)
 			f->pretty_name = xstrdup(f->name);
@@ -158,6 +182,15 @@ static int check_subnet(const char *subnet, struct error *err)
 		        err, E_INVALID,
 		        "[network] subnet: \"%.60s\" is not an IPv4 network such as 10.213.0.0/16",
 		        subnet ? subnet : "");
+	return 0;
+}
+
+static int check_cdi_dirs(char **dirs, struct error *err)
+{
+	for (; dirs && *dirs; dirs++)
+		if (**dirs != '/')
+			return fail(err, E_INVALID,
+			            "[devices] cdi_dirs: \"%.80s\" must begin with /", *dirs);
 	return 0;
 }
 
@@ -194,7 +227,7 @@ int configuration_finish(struct configuration *c, struct error *err)
 	    check_url(c->upstream_url, "[auth] upstream_url", err) < 0 ||
 	    check_url(c->hub_endpoint, "[hub] endpoint", err) < 0 ||
 	    check_url(c->uv_index_url, "[uv] index_url", err) < 0 ||
-	    check_subnet(c->subnet, err) < 0)
+	    check_subnet(c->subnet, err) < 0 || check_cdi_dirs(c->cdi_dirs, err) < 0)
 		return -1;
 	if (!c->tls_certificate != !c->tls_key)
 		return fail(err, E_INVALID,

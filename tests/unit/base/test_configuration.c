@@ -152,6 +152,8 @@ static void errors_name_the_place(void **state)
 	check_refused("[server]\nlog_level = loud\n", "2", "not one of: error warning info debug");
 	check_refused("[flavor a]\nvcpu = x\n", "2", "vcpu: \"x\" is not a number");
 	check_refused("[flavor a/b]\nvcpu = 1\n", "2", "not a valid name");
+	check_refused("[flavor a]\nvcpu = 1\nmemory = 1G\n\n[flavor b]\nvcpu = 1\n[flavor a]\n",
+	              "7", "[flavor a] stands in line 1 already; write it once");
 	check_refused("[server]\nthis is no setting\n", "2", "neither a section");
 	check_refused("[server\nuser = x\n", "1", "neither a section");
 	autofree char *longest = xasprintf("[network]\ndeny = %0300d\n", 1);
@@ -162,6 +164,17 @@ static void errors_name_the_place(void **state)
 	check_refused("[scheduler]\ncpus = 2\n[flavor big]\nvcpu = 4\nmemory = 1M\n", "",
 	              "could never run");
 	check_refused("[flavor half]\nvcpu = 1\n", "", "[flavor half]: memory is missing");
+	static const char *const kinds[] = {"/dev/fuse", "fuse", "lab.example/fuse=0",
+	                                    "2 lab.example/fuse", "lab.example/"};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		autofree char *text =
+		        xasprintf("[flavor x]\nvcpu = 1\nmemory = 1M\ndevices = %s\n", kinds[i]);
+		check_refused(text, "", "must be VENDOR/CLASS as CDI names it");
+	}
+	check_refused("[flavor x]\nvcpu = 1\nmemory = 1M\nallow = bob alice\n", "",
+	              "[flavor x]: allow: \"bob alice\" is not the name");
+	check_refused("[devices]\ncdi_dirs = /etc/cdi, cdi\n", "",
+	              "[devices] cdi_dirs: \"cdi\" must begin with /");
 	check_refused("[network]\nsubnet = 10.0.0.0\n", "", "subnet");
 	check_refused("[network]\nsubnet = 10.0.0.0/16x\n", "", "subnet");
 	check_refused("[scheduler]\nmax_running = 9223372036854775807\n", "", "first_id");
