@@ -6,7 +6,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/error.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -25,6 +24,7 @@
 #define LATE_MS 900           /* together with a sample, which is taken every second */
 #define INTERVAL_MAX_MS 30000 /* measured at least that often, if it takes no longer than... */
 #define SMALL_ENTRIES 64
+#define SMALL_FOLDER_BYTES (256 * 1024)
 #define COST_FACTOR 20 /* ...a twentieth of the time */
 
 struct storage_watch {
@@ -56,17 +56,16 @@ struct measure {
 	int64_t bytes, entries;
 };
 
-/* Blocks of a file with several links are shared among them. Ends when there are more than `max`
- * entries. */
-static struct measure measure_tree(int64_t max)
+/* Blocks of a file with several links are shared among them. */
+static struct measure measure_tree(void)
 {
 	char dot[] = ".";
 	char *const roots[] = {dot, NULL};
 	struct measure ret = {0};
 	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
 
-	for (FTSENT *entry; ret.entries <= max && tree && (entry = fts_read(tree));) {
-		ret.entries++;
+	for (FTSENT *entry; tree && (entry = fts_read(tree));) {
+		ret.entries += entry->fts_info != FTS_DP;
 		if (entry->fts_info == FTS_DP || entry->fts_info == FTS_NS || !entry->fts_statp)
 			continue;
 		const struct stat *st = entry->fts_statp;
@@ -90,18 +89,53 @@ static void take(struct storage_watch *w, const struct measure *measure)
 	}
 }
 
+/* As measure_tree(), of a folder and what is in it, but it never reads much more than it counts: of
+ * a folder with a million files, or one that has had them, fts reads all before the first. */
+static void measure_few(int take_fd, dev_t device, struct measure *ret)
+{
+	autodir DIR *dir = fdopendir(take_fd);
+	struct dirent *entry;
+	struct stat st;
+
+	if (!dir)
+		(void)close(take_fd);
+	if (!dir || fstat(dirfd(dir), &st) || st.st_size > SMALL_FOLDER_BYTES) {
+		ret->entries = SMALL_ENTRIES + 1;
+		return;
+	}
+	ret->bytes += st.st_blocks * 512;
+	ret->entries++;
+	while (ret->entries <= SMALL_ENTRIES && (entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW))
+			continue;
+		if (S_ISDIR(st.st_mode) && st.st_dev == device) {
+			int fd = openat(dirfd(dir), entry->d_name,
+			                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			if (fd >= 0)
+				measure_few(fd, device, ret);
+			else
+				ret->entries = SMALL_ENTRIES + 1;
+			continue;
+		}
+		ret->bytes += st.st_blocks * 512 / (int64_t)(st.st_nlink > 1 ? st.st_nlink : 1);
+		ret->entries++;
+	}
+}
+
 /* Without a child; false: it is not that small. */
 static bool measure_small(struct storage_watch *w)
 {
-	autoclose int back_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(w->upper_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct measure measure = {0};
+	struct stat st;
 
-	if (back_fd < 0 || fchdir(w->upper_fd))
+	if (fd < 0)
 		return false;
-	measure = measure_tree(SMALL_ENTRIES);
-	if (fchdir(back_fd))
-		BUG("cannot go back to the attempt folder: %s", strerror(errno));
-	w->is_large = measure.entries == 0 || measure.entries > SMALL_ENTRIES;
+	if (fstat(fd, &st))
+		st.st_dev = 0;
+	measure_few(fd, st.st_dev, &measure);
+	w->is_large = measure.entries > SMALL_ENTRIES;
 	if (w->is_large)
 		return false;
 	w->wait_ms = (clock_monotonic_ms() - w->began_ms) * COST_FACTOR;
@@ -124,7 +158,7 @@ static void measure(struct storage_watch *w)
 		(void)setpriority(PRIO_PROCESS, 0, 10);
 		if (fchdir(w->upper_fd))
 			_exit(1);
-		struct measure measure = measure_tree(INT64_MAX);
+		struct measure measure = measure_tree();
 		_exit(write(pair[1], &measure, sizeof(measure)) != sizeof(measure));
 	}
 	(void)close(pair[1]);
