@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * GET …/metrics/history: one ring of the attempt's metrics file as JSON, also long after the job
- * has ended. The samples are read at once, and written piece by piece as the client takes them.
+ * has ended. Samples are read and written piece by piece as the client takes them: one who is slow,
+ * or asks a thousand times at once, holds next to no memory of ours.
  */
 #include "api/answer.h"
 #include "api/handlers.h"
@@ -21,13 +22,14 @@
 
 #define PIECE_BYTES ((size_t)16 * 1024)
 #define PENDING_MAX ((size_t)64 * 1024)
+#define PIECE_SAMPLES 16
 
 struct metrics_history {
 	struct metrics_header header;
-	struct metrics_sample *samples;
 	char ids[METRICS_DEVICES_MAX][METRICS_SHORT_ID_SIZE];
-	int ring, count, next, attempt;
-	bool is_begun, is_over;
+	uint64_t next, end; /* numbers of samples */
+	int ring, attempt, dir_fd;
+	bool is_begun, has_sample, is_over;
 	struct buffer pending;
 };
 
@@ -71,19 +73,16 @@ static void history_load(const struct api *api, const char *job_id, int64_t step
                          struct metrics_history *history)
 {
 	char name[SPAWN_NAME_MAX];
-	int size;
 
+	if (history->attempt < 1)
+		return;
 	spawn_name_format(name, job_id, history->attempt);
-	autoclose int fd = openat(job_attempts_fd(api->jobs), name,
-	                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (history->attempt < 1 || fd < 0 || !metrics_file_read_header(fd, &history->header))
+	history->dir_fd = openat(job_attempts_fd(api->jobs), name,
+	                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (history->dir_fd < 0 || !metrics_file_read_header(history->dir_fd, &history->header))
 		return;
 	history->ring = history_choose_ring(&history->header, step_s);
-	size = (int)metrics_rings[history->ring].size;
-	history->samples = xcalloc((size_t)size, sizeof(*history->samples));
-	history->count =
-	        metrics_file_read_ring(fd, history->ring, &history->header, history->samples, size);
+	history->end = history->header.counts[history->ring];
 	metrics_json_ids(&history->header, history->ids);
 }
 
@@ -137,6 +136,21 @@ static int history_write_head(struct buffer *ret, const struct metrics_history *
 	return failed | buffer_add_text(ret, "},\"samples\":[");
 }
 
+static int history_write_samples(struct metrics_history *history)
+{
+	struct metrics_sample samples[PIECE_SAMPLES];
+	int failed = 0;
+	int n = metrics_file_read_next(history->dir_fd, history->ring, &history->next, history->end,
+	                               samples, PIECE_SAMPLES);
+
+	for (int i = 0; i < n; i++) {
+		failed |= history_write_sample(&history->pending, history, &samples[i],
+		                               !history->has_sample);
+		history->has_sample = true;
+	}
+	return failed;
+}
+
 static void history_write_some(struct metrics_history *history)
 {
 	struct buffer *out = &history->pending;
@@ -145,10 +159,9 @@ static void history_write_some(struct metrics_history *history)
 	if (!history->is_begun)
 		failed |= history_write_head(out, history);
 	history->is_begun = true;
-	for (; history->next < history->count && out->len < PIECE_BYTES; history->next++)
-		failed |= history_write_sample(out, history, &history->samples[history->next],
-		                               history->next == 0);
-	if (history->next >= history->count && !history->is_over) {
+	while (history->next < history->end && out->len < PIECE_BYTES)
+		failed |= history_write_samples(history);
+	if (history->next >= history->end && !history->is_over) {
 		failed |= buffer_add_text(out, "]}");
 		history->is_over = true;
 	}
@@ -176,7 +189,8 @@ static void history_done(void *arg)
 	struct metrics_history *history = arg;
 
 	buffer_clear(&history->pending);
-	free(history->samples);
+	if (history->dir_fd >= 0)
+		close(history->dir_fd);
 	free(history);
 }
 
@@ -213,6 +227,7 @@ void metrics_history_show(struct http_request *request, void *context)
 	history = xcalloc(1, sizeof(*history));
 	history->pending = BUFFER_INIT(PENDING_MAX);
 	history->attempt = attempt;
+	history->dir_fd = -1;
 	history_load(api, job.id, step_s, history);
 	(void)http_respond_stream(request, 200, "application/json",
 	                          &(struct http_stream_source){

@@ -100,25 +100,16 @@ static uint64_t metrics_read_run(int fd, uint32_t n_devices, int ring, uint64_t 
 	return done;
 }
 
-int metrics_file_read_ring(int dir_fd, int ring, struct metrics_header *ret_header,
-                           struct metrics_sample *ret, int max)
+/* The same, but for those that the writer has written over meanwhile. -1: the file cannot be read.
+ */
+static int metrics_read_range(int fd, uint32_t n_devices, int ring, uint64_t first, uint64_t last,
+                              struct metrics_sample *ret)
 {
-	struct metrics_header header;
-	autoclose int fd = metrics_open(dir_fd, &header);
-	autofree char *data = NULL;
-	uint64_t first, done, now[METRICS_RINGS], lost = 0, count, ring_size;
-	size_t size;
+	uint64_t now[METRICS_RINGS], ring_size = metrics_rings[ring].size, lost = 0, done;
+	size_t size = metrics_sample_size(n_devices);
+	autofree char *data = xcalloc(last - first + 1, size);
 
-	if (fd < 0)
-		return -1;
-	count = header.counts[ring];
-	ring_size = metrics_rings[ring].size;
-	first = count > ring_size ? count - ring_size : 0;
-	if (max >= 0 && count - first > (uint64_t)max)
-		first = count - (uint64_t)max;
-	size = metrics_sample_size(header.n_devices);
-	data = xcalloc(count - first + 1, size);
-	done = metrics_read_run(fd, header.n_devices, ring, first, count, data);
+	done = metrics_read_run(fd, n_devices, ring, first, last, data);
 	/* The writer has gone on, and may be writing just now: over the oldest samples. */
 	if (pread(fd, now, sizeof(now), offsetof(struct metrics_header, counts)) != sizeof(now))
 		return -1;
@@ -130,6 +121,47 @@ int metrics_file_read_ring(int dir_fd, int ring, struct metrics_header *ret_head
 		ret[i - lost] = (struct metrics_sample){0};
 		memcpy(&ret[i - lost], data + i * size, size);
 	}
-	*ret_header = header;
 	return (int)(done - lost);
+}
+
+int metrics_file_read_ring(int dir_fd, int ring, struct metrics_header *ret_header,
+                           struct metrics_sample *ret, int max)
+{
+	struct metrics_header header;
+	autoclose int fd = metrics_open(dir_fd, &header);
+	uint64_t first, count, ring_size = metrics_rings[ring].size;
+
+	if (fd < 0)
+		return -1;
+	count = header.counts[ring];
+	first = count > ring_size ? count - ring_size : 0;
+	if (max >= 0 && count - first > (uint64_t)max)
+		first = count - (uint64_t)max;
+	int n = metrics_read_range(fd, header.n_devices, ring, first, count, ret);
+	if (n >= 0)
+		*ret_header = header;
+	return n;
+}
+
+int metrics_file_read_next(int dir_fd, int ring, uint64_t *number, uint64_t end,
+                           struct metrics_sample *ret, int max)
+{
+	struct metrics_header header;
+	autoclose int fd = metrics_open(dir_fd, &header);
+	uint64_t first = *number, last, count, ring_size = metrics_rings[ring].size;
+
+	*number = end;
+	if (fd < 0)
+		return -1;
+	count = header.counts[ring];
+	if (count > ring_size && first < count - ring_size)
+		first = count - ring_size;
+	last = end < count ? end : count;
+	if (first >= last)
+		return 0;
+	if (last - first > (uint64_t)max)
+		last = first + (uint64_t)max;
+	if (last < count)
+		*number = last;
+	return metrics_read_range(fd, header.n_devices, ring, first, last, ret);
 }

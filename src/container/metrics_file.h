@@ -60,5 +60,9 @@ bool metrics_file_read_last(int dir_fd, struct metrics_header *ret_header,
  * many; -1: no file. */
 int metrics_file_read_ring(int dir_fd, int ring, struct metrics_header *ret_header,
 			   struct metrics_sample *ret, int max);
+/* The same piece by piece: at most `max` samples from number `*number` on, which becomes that of the next one,
+ * and `end` when no more come. 0 may also mean that the writer was faster. */
+int metrics_file_read_next(int dir_fd, int ring, uint64_t *number, uint64_t end,
+			   struct metrics_sample *ret, int max);
 
 #endif

@@ -140,6 +140,48 @@ static void test_newest_only(void **state)
 	assert_int_equal(ring_read(f, 3), 2);
 }
 
+/* Piece by piece what the ring has when it is asked for, though the writer goes on. */
+static void test_piece_by_piece(void **state)
+{
+	struct folder *f = *state;
+	struct metrics_writer *w = rings_open(f, 2);
+	struct metrics_sample sample, piece[16];
+	uint64_t next = 0, end = 3700;
+	int64_t second = 0, last_ms = 0;
+	int n, n_all = 0;
+
+	assert_int_equal(metrics_file_read_next(f->fd, 0, &next, 0, piece, 16), 0);
+	for (; second < 3700; second++) {
+		sample = sample_at(second);
+		metrics_writer_add(w, &sample, 1000);
+	}
+	while (next < end) {
+		n = metrics_file_read_next(f->fd, 0, &next, end, piece, 16);
+		assert_in_range(n, 1, 16);
+		for (int i = 0; i < n; i++) {
+			/* Without a gap, but for those that the writer overtakes below. */
+			assert_in_range(piece[i].at_ms - last_ms, 1, last_ms ? 10000 : 102000);
+			assert_int_equal(piece[i].devices[0].memory_bytes,
+			                 (piece[i].at_ms / 1000 - 1) % 60);
+			last_ms = piece[i].at_ms;
+		}
+		n_all += n;
+		if (n_all == 160) {
+			for (; second < 3870; second++) {
+				sample = sample_at(second);
+				metrics_writer_add(w, &sample, 1000);
+			}
+		}
+	}
+	assert_int_equal(last_ms, 3700 * 1000);
+	assert_in_range(n_all, 3580, 3599);
+	metrics_writer_close(w);
+	assert_int_equal(unlinkat(f->fd, "metrics", 0), 0);
+	next = 0;
+	assert_int_equal(metrics_file_read_next(f->fd, 0, &next, end, piece, 16), -1);
+	assert_int_equal(next, end);
+}
+
 /* Nothing but the first ring is of use, and so no other block of the disk is taken. */
 static void test_short_jobs_are_small(void **state)
 {
@@ -237,8 +279,9 @@ static void test_reader_beside_writer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        T(test_thirty_days),   T(test_newest_only), T(test_short_jobs_are_small),
-	        T(test_device_memory), T(test_older_files), T(test_reader_beside_writer),
+	        T(test_thirty_days),          T(test_newest_only),   T(test_piece_by_piece),
+	        T(test_short_jobs_are_small), T(test_device_memory), T(test_older_files),
+	        T(test_reader_beside_writer),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
