@@ -52,8 +52,11 @@ static int relabel_check_fixed(const struct relabel *relabel, struct error *err)
 
 static int relabel_check_over(const struct relabel *relabel, struct error *err)
 {
-	static const char *const needs_life[] = {"hearth.priority", "hearth.hold", "hearth.after",
-	                                         "hearth.timeout"};
+	static const char *const needs_life[] = {
+	        "hearth.priority",       "hearth.hold",      "hearth.after",
+	        "hearth.timeout",        "hearth.attempts",  "hearth.retry",
+	        "hearth.retry-delay",    "hearth.array-max", "hearth.warning",
+	        "hearth.warning-signal", "hearth.grace",     "hearth.idle"};
 
 	if (!stage_is_terminal(relabel->job->stage))
 		return 0;
@@ -61,6 +64,22 @@ static int relabel_check_over(const struct relabel *relabel, struct error *err)
 		if (relabel_changes(relabel, needs_life[i]))
 			return fail(err, E_CONFLICT, "labels.%s cannot change: job %s is over",
 			            needs_life[i], relabel->job->id);
+	return 0;
+}
+
+/* What they were before is kept nowhere. */
+static int relabel_check_taken_back(const struct relabel *relabel, struct error *err)
+{
+	static const struct {
+		const char *label, *right;
+	} rows[] = {{"hearth.timeout", "the time limit that the job shall have, such as 8h"},
+	            {"hearth.attempts", "how many attempts it shall have, 1 for no other"}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (relabel_changes(relabel, rows[i].label) &&
+		    !json_get_text(relabel->labels, rows[i].label, "")[0])
+			return fail(err, E_INVALID, "labels.%s cannot be taken back; write %s",
+			            rows[i].label, rows[i].right);
 	return 0;
 }
 
@@ -98,7 +117,8 @@ static int relabel_check(struct relabel *relabel, struct error *err)
 	const struct job_record *job = relabel->job;
 
 	if (relabel_check_fixed(relabel, err) < 0 || relabel_check_over(relabel, err) < 0 ||
-	    relabel_check_hold(relabel, err) < 0 || relabel_check_after(relabel, err) < 0)
+	    relabel_check_taken_back(relabel, err) < 0 || relabel_check_hold(relabel, err) < 0 ||
+	    relabel_check_after(relabel, err) < 0)
 		return -1;
 	if (!relabel_changes(relabel, "hearth.priority"))
 		return 0;

@@ -44,17 +44,17 @@ bool wish_to_number(const char *text, int64_t min, int64_t max, int *ret)
 static int wish_to_seconds(const char *label, const char *value, int64_t min, int64_t max,
                            int64_t *ret, struct error *err)
 {
-	char what[64];
+	char what[64], limit[QUANTITY_TEXT_SIZE];
 
 	snprintf(what, sizeof(what), "labels.%s", label);
 	if (quantity_parse_seconds(value, what, ret, err) < 0)
 		return -1;
 	if (*ret < min)
-		return fail(err, E_INVALID, "labels.%s must be at least %lld s", label,
-		            (long long)min);
+		return fail(err, E_INVALID, "labels.%s must be at least %s", label,
+		            quantity_format_duration(min, limit));
 	if (*ret > max)
-		return fail(err, E_INVALID, "labels.%s must be at most %lld s", label,
-		            (long long)max);
+		return fail(err, E_INVALID, "labels.%s must be at most %s", label,
+		            quantity_format_duration(max, limit));
 	return 0;
 }
 

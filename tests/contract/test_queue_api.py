@@ -82,6 +82,24 @@ def test_a_rule_for_repeating_needs_something_to_repeat(queue):
     assert queue.call("POST", "/api/jobs/alice", json={**spec, "labels": {"hearth.retry": "none"}}).status_code == 200
 
 
+@pytest.mark.parametrize("label, value", [("attempts", "3"), ("retry", "none"), ("retry_delay", "5s"), ("timeout", "2h"), ("warning", "5m"),
+                                          ("warning_signal", "HUP"), ("grace", "5s"), ("idle", "keep"), ("priority", "1"), ("hold", "no"),
+                                          ("after", "")])
+def test_what_a_finished_job_cannot_follow_any_more_is_refused(queue, label, value):
+    job = queue.submit()["id"]
+    queue.wait_job(job, ["COMPLETED"])
+    refused(put_labels(queue, job, **{label: value}), 409, f"labels.hearth.{label.replace('_', '-')} cannot change", "is over")
+    assert queue.job(job)["labels"] == {}
+
+
+def test_time_limit_and_attempts_cannot_be_taken_back(queue, blocker):
+    job = waiting(queue, {"hearth.timeout": "2h", "hearth.attempts": "2"})
+    refused(put_labels(queue, job, timeout=""), 400, "labels.hearth.timeout cannot be taken back", "such as 8h")
+    refused(put_labels(queue, job, attempts=""), 400, "labels.hearth.attempts cannot be taken back", "how many")
+    shown = queue.job(job)
+    assert (shown["timeout"], shown["attempts"]) == (7200, 2) and "" not in shown["labels"].values()
+
+
 def test_reserved_labels_stay_when_others_are_replaced(queue, blocker):
     job = waiting(queue, {"hearth.priority": "5", "a": "b"})
     answer = queue.call("PUT", f"/api/jobs/alice/{job}/labels", json={"labels": {"c": "d"}})

@@ -44,6 +44,21 @@ static void parse_ok(const char *labels, struct job_wishes *ret)
 		fail_msg("%s: %s", labels, err.text);
 }
 
+/* Settings change: what else a job asked for still counts. */
+static void the_rest_is_read_when_one_is_wrong(void **state)
+{
+	struct job_wishes wishes;
+	struct error err;
+
+	configuration->max_grace_s = 60;
+	assert_int_equal(parse("{\"hearth.grace\":\"2m\",\"hearth.nothing\":\"x\","
+	                       "\"hearth.retry\":\"none\",\"hearth.idle\":\"keep\"}",
+	                       &wishes, &err),
+	                 -1);
+	assert_string_equal(err.text, "labels.hearth.grace must be at most 60 s");
+	assert_true(wishes.retry.is_set && wishes.may_idle);
+}
+
 static void nothing_asked_is_as_the_settings_say(void **state)
 {
 	struct job_wishes wishes;
@@ -170,15 +185,15 @@ static void wrong_values_are_named(void **state)
 	        {"array-max", "2", "needs hearth.array"},
 	        {"array-retry", "x", "24 hexadecimal digits"},
 	        {"timeout", "soon", "duration"},
-	        {"timeout", "0", "at least 1 s"},
-	        {"timeout", "31d", "at most 2592000 s"},
+	        {"timeout", "0", "at least 1s"},
+	        {"timeout", "31d", "at most 30d"},
 	        {"timeout", "99999999999999999999h", "duration"},
 	        {"warning", "-1", "duration"},
 	        {"warning-signal", "KILL", "USR1"},
 	        {"warning-signal", "STOP", "USR1"},
 	        {"warning-signal", "HELLO", "USR1"},
 	        {"warning-signal", "10", "USR1"},
-	        {"grace", "2h", "at most 3600 s"},
+	        {"grace", "2h", "at most 1h"},
 	        {"attempts", "0", "1 to 100"},
 	        {"attempts", "101", "1 to 100"},
 	        {"attempts", "two", "1 to 100"},
@@ -187,7 +202,7 @@ static void wrong_values_are_named(void **state)
 	        {"retry", "exit-0", "exit-N"},
 	        {"retry", "exit-256", "exit-N"},
 	        {"retry", "oom,,lost", "exit-N"},
-	        {"retry-delay", "8d", "at most 604800 s"},
+	        {"retry-delay", "8d", "at most 7d"},
 	        {"idle", "free", "keep"},
 	        {"prio", "high", "priority, hold, after, array"},
 	        {"Priority", "high", "priority, hold, after, array"},
@@ -278,6 +293,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(nothing_asked_is_as_the_settings_say, setup,
+	                                        teardown),
+	        cmocka_unit_test_setup_teardown(the_rest_is_read_when_one_is_wrong, setup,
 	                                        teardown),
 	        cmocka_unit_test_setup_teardown(priorities_have_names_and_numbers, setup, teardown),
 	        cmocka_unit_test_setup_teardown(every_label_is_read, setup, teardown),
