@@ -55,7 +55,7 @@ static void the_rest_is_read_when_one_is_wrong(void **state)
 	                       "\"hearth.retry\":\"none\",\"hearth.idle\":\"keep\"}",
 	                       &wishes, &err),
 	                 -1);
-	assert_string_equal(err.text, "labels.hearth.grace must be at most 60 s");
+	assert_string_equal(err.text, "labels.hearth.grace must be at most 1m");
 	assert_true(wishes.retry.is_set && wishes.may_idle);
 }
 
