@@ -163,6 +163,19 @@ int device_files_bind(struct devices *devices, struct error *err)
 	return 0;
 }
 
+/* What the runtime mounts itself. */
+static bool is_of_runtime(const char *path)
+{
+	static const char *const folders[] = {"/proc", "/sys", "/dev"};
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		size_t len = strlen(folders[i]);
+		if (strncmp(path, folders[i], len) == 0 && (path[len] == '/' || !path[len]))
+			return true;
+	}
+	return false;
+}
+
 /* The path in the root of what `fd` is, followed by /name. */
 static int find_place(int fd, const char *name, char **ret, struct error *err)
 {
@@ -175,6 +188,10 @@ static int find_place(int fd, const char *name, char **ret, struct error *err)
 	path[len] = '\0';
 	if (strncmp(path, STAGE_ROOT, strlen(STAGE_ROOT)) != 0)
 		return fail(err, E_INTERNAL, "a folder of the job's root lies outside of it");
+	if (is_of_runtime(path + strlen(STAGE_ROOT)))
+		return fail(err, E_INVALID,
+		            "a link of the image leads to %.200s, where no file of a device can be",
+		            path + strlen(STAGE_ROOT));
 	*ret = xasprintf("%s%s%s", path + strlen(STAGE_ROOT), name[0] ? "/" : "", name);
 	return 0;
 }

@@ -275,6 +275,21 @@ def test_links_of_the_image(lab, tmp_path):
     assert open("/etc/passwd").read() == before and not os.path.exists("/etc/driver")
 
 
+@pytest.mark.parametrize("way", ["/proc", "/sys", "/dev", "/proc/1/attr"])
+def test_links_of_the_image_to_what_every_container_has(lab, tmp_path, way):
+    (tmp_path / "x").write_text("driver")
+    def fill(path):
+        for folder in ("/opt", way):
+            os.makedirs(path + folder, exist_ok=True)
+        os.symlink(way, path + "/opt/way")
+    layers = lab.layers + [lab.layer("a way to " + way, fill)]
+    for source, target in ((tmp_path, "/opt/way"), (tmp_path / "x", "/opt/way/x")):
+        mount = {"hostPath": str(source), "containerPath": target, "options": ["ro", "bind"]}
+        lab.cdi.put(spec(fuse={"deviceNodes": [{"path": "/dev/fuse"}], "mounts": [mount]}))
+        a = lab.run(["true"], layers=layers, devices=["hearth.test/node=fuse"])
+        assert f"a link of the image leads to {way}, where" in failure(a)
+
+
 def test_a_folder_of_the_image_in_the_way(lab, tmp_path):
     (tmp_path / "file").write_text("driver")
 
