@@ -270,29 +270,39 @@ static void wishes_set_defaults(const struct configuration *configuration, struc
 		ret->warning_signal = SIGUSR1;
 }
 
+static int wish_read(const struct wish *wish, struct job_wishes *ret, struct error *err)
+{
+	size_t i = 0;
+
+	while (i < ROW_COUNT && strcmp(rows[i].label, wish->label) != 0)
+		i++;
+	if (i == ROW_COUNT)
+		return wish_fail_unknown(wish->label, err);
+	/* Empty: as if it was not there; labels of a job can be taken back so. */
+	if (!rows[i].parse || !wish->value || *wish->value == '\0')
+		return 0;
+	return rows[i].parse(wish, ret, err);
+}
+
 int job_wishes_parse(const struct configuration *configuration, const json_t *labels,
                      struct job_wishes *ret, struct error *err)
 {
 	json_t *object = (json_t *)(uintptr_t)labels, *value;
 	const char *key;
+	struct error others = ERROR_INIT;
+	int rc = 0;
 
 	wishes_set_defaults(configuration, ret);
 	json_object_foreach(object, key, value)
 	{
 		struct wish wish = {configuration, key, json_string_value(value)};
-		size_t i = 0;
 
-		if (strncmp(key, PREFIX, strlen(PREFIX)) != 0)
-			continue;
-		while (i < ROW_COUNT && strcmp(rows[i].label, key) != 0)
-			i++;
-		if (i == ROW_COUNT)
-			return wish_fail_unknown(key, err);
-		/* Empty: as if it was not there; labels of a job can be taken back so. */
-		if (rows[i].parse && wish.value && *wish.value &&
-		    rows[i].parse(&wish, ret, err) < 0)
-			return -1;
+		if (strncmp(key, PREFIX, strlen(PREFIX)) == 0 &&
+		    wish_read(&wish, ret, rc < 0 ? &others : err) < 0)
+			rc = -1;
 	}
+	if (rc < 0)
+		return -1;
 	if (ret->array_max && !ret->is_array && !*ret->array_retry)
 		return fail(err, E_INVALID, "labels.hearth.array-max needs hearth.array as well");
 	return 0;

@@ -67,7 +67,7 @@ struct job_wishes {
 bool retry_rule_repeats(const struct retry_rule *rule);
 
 /* With the defaults of the settings where nothing is asked. E_INVALID names the label and what would be
- * right; *ret then has what was read so far. Rights (priority above scheduler.max_priority) are checked by
+ * right; *ret then has what the others ask for. Rights (priority above scheduler.max_priority) are checked by
  * who knows the namespace. */
 int job_wishes_parse(const struct configuration *configuration, const json_t *labels,
 		     struct job_wishes *ret, struct error *err);
