@@ -78,14 +78,20 @@ static struct running_attempt *running_find(struct billing *billing, const char 
 	return running && running->number == number ? running : NULL;
 }
 
-/* Without a base, by the wall clock: that is so only until its monitor has told, or was found lost.
- */
-int64_t running_used_ms(const struct running_attempt *running, int64_t now_ms)
+/* Without a base the machine was restarted, and its monitor has not been found lost yet: the time
+ * that the machine was off is nobody's. */
+int64_t running_used_ms(const struct running_attempt *running)
 {
-	int64_t used_ms = running->base_us ? (clock_monotonic_us() - running->base_us) / 1000
-	                                   : now_ms - running->started_ms;
+	int64_t used_ms = clock_monotonic_us() - running->base_us;
 
-	return used_ms > 0 ? used_ms : 0;
+	return running->base_us && used_ms > 0 ? used_ms / 1000 : 0;
+}
+
+/* What costs nothing brings no limit nearer; at a limit, looking means looking at all jobs. */
+static void running_changed(const struct running_attempt *running)
+{
+	if (running->price_hour > 0)
+		purse_soon(running->purse);
 }
 
 static void billing_pick_up(void *arg, const struct usage_record *record)
@@ -119,7 +125,7 @@ void billing_attempt_running(struct billing *billing, const struct job_record *j
 	running = running_find(billing, job->id, number);
 	if (running) {
 		running->base_us = record.started_us;
-		purse_soon(running->purse);
+		running_changed(running);
 		return;
 	}
 	memcpy(record.job_id, job->id, ID_SIZE);
@@ -131,7 +137,7 @@ void billing_attempt_running(struct billing *billing, const struct job_record *j
 	        attempts_price(billing->db, job->id, number, flavor->price_micro_usd_hour);
 	usage_begin(billing->db, &record);
 	running = running_add(billing, &record);
-	purse_soon(running->purse);
+	running_changed(running);
 }
 
 void billing_attempt_ended(struct billing *billing, const struct job_record *job, int number,
@@ -140,21 +146,19 @@ void billing_attempt_ended(struct billing *billing, const struct job_record *job
 	struct running_attempt *running;
 	struct usage_record record;
 	int64_t now_ms = clock_now_ms();
-	int64_t used_ms = running_us / 1000;
 
 	if (!billing)
 		return;
 	running = running_find(billing, job->id, number);
-	if (!running) /* cancelled before */
+	/* Cancelled before; or cancelled now, and only its end will tell how long it ran. */
+	if (!running || running_us < 0)
 		return;
-	if (running_us < 0)
-		used_ms = running_used_ms(running, now_ms);
-	if (usage_end(billing->db, job->id, number, used_ms, job->labels, &record)) {
+	if (usage_end(billing->db, job->id, number, running_us / 1000, job->labels, &record)) {
 		record.taken_micro_usd = running->taken;
 		purse_settle(running->purse, now_ms);
 		record.taken_micro_usd = running->taken;
 		purse_charge(running->purse, &record, now_ms);
 	}
-	purse_soon(running->purse);
+	running_changed(running);
 	running_remove(billing, running);
 }

@@ -45,8 +45,8 @@ const char *billing_refuse_start(struct billing *billing, const char *namespace_
  * a restart. */
 void billing_attempt_running(struct billing *billing, const struct job_record *job, int number,
 			     const struct flavor *flavor, int64_t started_ms, int64_t running_us);
-/* It has ended, or its job was cancelled; only the first counts. `running_us` -1: by our own clock since the start was
- * told. */
+/* It has ended, or its job was cancelled; only the first counts. `running_us` -1: not known yet; its end will
+ * tell. */
 void billing_attempt_ended(struct billing *billing, const struct job_record *job, int number,
 			   int64_t running_us);
 

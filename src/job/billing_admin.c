@@ -149,7 +149,7 @@ void billing_fill_running(struct billing *billing, struct usage_record *record)
 	running = id_table_find(&billing->running, record->job_id);
 	if (!running || running->number != record->attempt)
 		return;
-	record->used_ms = running_used_ms(running, clock_now_ms());
+	record->used_ms = running_used_ms(running);
 	record->cost_micro_usd = ledger_cost(record->used_ms, record->price_hour_micro_usd);
 }
 

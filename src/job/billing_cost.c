@@ -2,14 +2,12 @@
 /* What one job costs: its attempts so far; of an array, those of its elements. */
 #include "job/billing_private.h"
 
-#include "base/clock.h"
 #include "job/array.h"
 
 #include <string.h>
 
 struct cost_walk {
 	struct billing *billing;
-	int64_t now_ms;
 	struct job_cost *ret;
 	int64_t ended_cost;
 	int64_t n_to_come; /* jobs that may run to their time limit */
@@ -27,7 +25,7 @@ static void cost_add(void *arg, const struct usage_record *record)
 		walk->ret->cost_micro_usd += record->cost_micro_usd;
 		walk->ended_cost += record->cost_micro_usd;
 	} else if (running) {
-		int64_t used_ms = running_used_ms(running, walk->now_ms);
+		int64_t used_ms = running_used_ms(running);
 
 		walk->ret->used_ms += used_ms;
 		walk->ret->cost_micro_usd += ledger_cost(used_ms, record->price_hour_micro_usd);
@@ -49,7 +47,7 @@ static void cost_add_elements(struct cost_walk *walk, const struct job_record *a
 	walk->ended_cost += sum.cost_micro_usd;
 	for (const struct running_attempt *r = purse_get(billing, array->namespace_id)->first; r;
 	     r = r->next) {
-		int64_t used_ms = running_used_ms(r, walk->now_ms);
+		int64_t used_ms = running_used_ms(r);
 
 		if (!elements_find_array(billing->db, r->entry.id, of, &number) ||
 		    strcmp(of, array->id) != 0)
@@ -63,8 +61,7 @@ static void cost_add_elements(struct cost_walk *walk, const struct job_record *a
 
 void billing_job_cost(struct billing *billing, const struct job_record *job, struct job_cost *ret)
 {
-	struct cost_walk walk = {
-	        .billing = billing, .now_ms = clock_now_ms(), .ret = ret, .n_to_come = 1};
+	struct cost_walk walk = {.billing = billing, .ret = ret, .n_to_come = 1};
 	const struct flavor *flavor;
 	int64_t most;
 

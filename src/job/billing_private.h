@@ -68,6 +68,6 @@ struct purse_left {
 };
 void purse_look(struct purse *purse, int64_t now_ms, struct purse_left *ret);
 
-int64_t running_used_ms(const struct running_attempt *running, int64_t now_ms);
+int64_t running_used_ms(const struct running_attempt *running);
 
 #endif

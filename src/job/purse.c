@@ -81,7 +81,7 @@ static void purse_take_until(struct purse *purse, int64_t at_ms, int64_t now_ms)
 	bool is_taken = purse_has_credits(purse);
 
 	for (struct running_attempt *r = purse->first; r; r = r->next) {
-		int64_t used_ms = smaller(running_used_ms(r, now_ms), at_ms - r->started_ms);
+		int64_t used_ms = smaller(running_used_ms(r), at_ms - r->started_ms);
 		int64_t cost = ledger_cost(used_ms, r->price_hour);
 
 		if (cost <= r->taken)
@@ -187,11 +187,11 @@ void purse_look(struct purse *purse, int64_t now_ms, struct purse_left *ret)
 	        .has_credits = has_credits,
 	};
 	for (const struct running_attempt *r = purse->first; r; r = r->next) {
-		int64_t used_ms = running_used_ms(r, now_ms);
+		int64_t used_ms = running_used_ms(r);
 		int64_t before_ms = smaller(purse->month_begin_ms - r->started_ms, used_ms);
 		int64_t cost = ledger_cost(used_ms, r->price_hour);
 
-		ret->balance -= has_credits ? cost - r->taken : 0;
+		ret->balance -= has_credits && cost > r->taken ? cost - r->taken : 0;
 		ret->spent += cost - ledger_cost(before_ms, r->price_hour);
 	}
 	if (ret->monthly >= 0)

@@ -8,6 +8,7 @@
 
 #include "job/billing_private.h"
 #include "job/service.h"
+#include "store/buckets.h"
 
 #define HOUR_MS INT64_C(3600000)
 #define MAY_1 INT64_C(1777593600000) /* 2026-05-01T00:00:00Z */
@@ -488,6 +489,46 @@ static void look(struct world *w)
 	world_turn(w);
 }
 
+/* Another boot, three days later: nobody knows yet that its monitor is dead, and for how long. */
+static void reboot(struct world *w)
+{
+	server_facts_set(w->store->db, "attempts_boot", "another");
+	world_turn(w);
+	mono_us = 5000000;
+	wall_offset_ms += 3 * LEDGER_DAY_MS;
+	world_crash(w);
+}
+
+static void nothing_is_used_while_the_machine_is_off(void **state)
+{
+	struct world *w = *state;
+	struct exit_record record = {.outcome = OUTCOME_LOST, .exit_code = -1};
+	struct process *p;
+	char id[ID_SIZE], waiting[ID_SIZE];
+	int64_t expires_ms = clock_now_ms() + LEDGER_DAY_MS;
+
+	grant(w, 50 * DOLLAR, 0);
+	grant(w, 1 * DOLLAR, expires_ms);
+	p = run(w, "gold", id);
+	record.started_ms = p->started_ms;
+	record.ended_ms = p->started_ms + 9500; /* its last metrics */
+	pass(10000);
+	submit(w, "gold", 1, waiting);
+	reboot(w);
+	world_turn(w);
+	look(w);
+	assert_false(state_of(w).is_exhausted);
+	assert_int_equal(stage_of(w, waiting, NULL), STAGE_SCHEDULING);
+	assert_int_equal(stage_of(w, id, NULL), STAGE_RUNNING);
+	job_cancel(w->service, id, NULL, NULL); /* before it is found lost */
+	world_turn(w);
+	w->events.ended(w->events.arg, id, 1, &record);
+	world_turn(w);
+	assert_int_equal(record_of(w, id, 1)->used_ms, 9500);
+	assert_int_equal(state_of(w).balance_micro_usd, 50 * DOLLAR - 9500000);
+	assert_int_equal(w->billing->running.count, 0);
+}
+
 static void credits_end_and_so_do_jobs(void **state)
 {
 	struct world *w = *state;
@@ -822,6 +863,7 @@ int main(void)
 	        TEST(steps_of_the_wall_clock_change_nothing),
 	        TEST(the_price_is_that_of_the_beginning),
 	        TEST(a_lost_attempt_ran_until_it_was_last_seen),
+	        TEST(nothing_is_used_while_the_machine_is_off),
 	        TEST(credits_end_and_so_do_jobs),
 	        TEST(a_budget_ends_with_its_month),
 	        TEST(what_was_used_before_an_expiry_is_paid_by_that_credit),
