@@ -322,6 +322,19 @@ static void attempt_write_end(struct job_service *service, const struct active_j
 	attempt_write_event(service, job->entry.id, data);
 }
 
+/* Its flavor was removed while it ran: what another attempt needs and costs is not known. */
+static void attempt_give_up(const struct job_record *record, struct attempt_verdict *verdict)
+{
+	char *end = strstr(verdict->message, "; attempt ");
+	size_t len = end ? (size_t)(end - verdict->message) : strlen(verdict->message);
+
+	verdict->stage = STAGE_ERROR;
+	verdict->is_retried = false;
+	snprintf(verdict->message + len, sizeof(verdict->message) - len,
+	         "%s: the flavor %.64s was removed from this server",
+	         len ? "; no attempt follows" : "The job could not be started", record->flavor);
+}
+
 /* What follows for the job: its end, or its next attempt. */
 static void attempt_conclude(struct job_service *service, struct active_job *job,
                              struct job_record *record, const struct exit_record *exit,
@@ -333,6 +346,8 @@ static void attempt_conclude(struct job_service *service, struct active_job *job
 
 	attempt_read_wishes(service, record, &wishes);
 	attempt_judge(record, &wishes.retry, job->number, exit, &verdict);
+	if (verdict.is_retried && !configuration_flavor(service->configuration, record->flavor))
+		attempt_give_up(record, &verdict);
 	change = (struct job_change){
 	        .stage = verdict.stage,
 	        .message = verdict.message,

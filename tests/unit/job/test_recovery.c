@@ -230,6 +230,33 @@ static void vanished_flavors_do_not_block(void **state)
 	end(f, c, 1, OUTCOME_EXITED, 0);
 }
 
+/* Nobody knows what it would need, or cost: what runs goes on, and nothing follows it. */
+static void nothing_is_repeated_without_its_flavor(void **state)
+{
+	struct job_fixture *f = *state;
+	const char *a = add(f, json_pack("{s:s, s:i}", "flavor", "cpu-upgrade", "attempts", 3)), *b;
+
+	turn(f);
+	run(f, a, 1);
+	b = add(f, json_pack("{s:i}", "attempts", 3));
+	turn(f);
+	assert_told(f, "start A.1/0 start B.1/1");
+	f->configuration->n_flavors = 0;
+	restart(f);
+	assert_told(f, "adopt A.1/0 adopt B.1/1");
+	end(f, a, 1, OUTCOME_EXITED, 7);
+	end(f, b, 1, OUTCOME_LOST, 0); /* it never ran */
+	turn(f);
+	f->configuration->n_flavors = 3;
+	assert_told(f, "");
+	assert_shown(f, a,
+	             "ERROR 1 Job failed with exit code: 7; no attempt follows: the flavor "
+	             "cpu-upgrade was removed from this server");
+	assert_shown(f, b,
+	             "ERROR 0 The job could not be started: the flavor cpu-basic was removed from "
+	             "this server");
+}
+
 #define MANY 100000
 
 /* R29. Finished jobs are not even looked at; waiting ones are read from short rows. */
@@ -268,6 +295,7 @@ int main(void)
 	        T(canceled_attempts_are_ended_again),
 	        T(slots_are_kept),
 	        T(vanished_flavors_do_not_block),
+	        T(nothing_is_repeated_without_its_flavor),
 	        T(many_jobs_are_recovered_fast),
 #undef T
 	};
