@@ -69,6 +69,7 @@ static void make_record(const struct job_record *array, const struct array_plan 
 	        .labels = make_labels(array, number),
 	        .initiator = json_incref(array->initiator),
 	        .priority = array->priority,
+	        .rank = array->rank,
 	        .namespace_type = array->namespace_type,
 	};
 	id_new(ret->id);

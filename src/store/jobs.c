@@ -106,12 +106,12 @@ static void job_insert_rows(struct database *db, const struct job_record *job,
 	statement_write(
 	        db,
 	        "INSERT INTO jobs (id, namespace, created_by, stage, created_ms, updated_ms,"
-	        " attempts, timeout_s, flavor, message, priority, hold, resource_group)"
-	        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+	        " attempts, timeout_s, flavor, message, priority, hold, rank, resource_group)"
+	        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
 	        " coalesce((SELECT seq FROM resource_groups WHERE id = ?), 0))",
-	        "tiidiidittddt", job->id, namespace_seq, account_seq(db, job->created_by_id),
+	        "tiidiidittddit", job->id, namespace_seq, account_seq(db, job->created_by_id),
 	        (int)job->stage, job->created_ms, job->created_ms, job->attempts, job->timeout_s,
-	        job->flavor, job->message, job->priority, job->hold, job->group_id);
+	        job->flavor, job->message, job->priority, job->hold, job->rank, job->group_id);
 	seq = statement_last_seq(db);
 	statement_write(db,
 	                "INSERT INTO job_specs (job, spec, labels, initiator, secrets)"

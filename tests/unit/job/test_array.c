@@ -4,6 +4,7 @@
 
 #include "job/dependency.h"
 #include "job/log_stream.h"
+#include "job/queue.h"
 
 static void an_array_is_its_elements(void **state)
 {
@@ -481,6 +482,31 @@ static void elements_follow_their_array(void **state)
 	assert_int_equal(active_find(f->service, job.id)->place.priority, -10);
 }
 
+/* Those that are made after the move, too. */
+static void elements_stand_where_their_array_does(void **state)
+{
+	struct job_fixture *f = *state;
+	struct job_record job autojob = {0};
+	struct error err = ERROR_INIT;
+	const struct elements *elements;
+	const char *id;
+
+	f->configuration->max_queued = 0;
+	id = add(f, array("0-1999"));
+	turn(f);
+	assert_int_equal(queue_move(f->service, id, QUEUE_FIRST, &err), 0);
+	wait_made(f, id);
+	restart(f);
+	turn(f);
+	elements = elements_of(f, id, ~0u);
+	for (int i = 0; i < elements->count; i++) {
+		job_record_clear(&job);
+		assert_true(jobs_find(f->store->db, elements->ids[i], &job));
+		assert_int_equal(job.rank, -1);
+		assert_int_equal(active_find(f->service, job.id)->place.rank, -1);
+	}
+}
+
 static void how_many_at_once_may_change(void **state)
 {
 	struct job_fixture *f = *state;
@@ -547,6 +573,7 @@ int main(void)
 	        T(a_duplicate_is_the_whole_array),
 	        T(its_log_tells_of_each_element),
 	        T(elements_follow_their_array),
+	        T(elements_stand_where_their_array_does),
 	        T(how_many_at_once_may_change),
 	        T(what_would_fill_the_disk_is_refused),
 	        T(others_are_no_arrays),
