@@ -72,8 +72,9 @@ static void scope_write_name(const struct scheduler *scheduler, const struct sch
 
 	while (place->scopes[which] != scope)
 		which++;
-	if (!scheduler->name || !scheduler->name(scheduler->name_arg, (enum scheduler_scope)which,
-	                                         scope->entry.id, ret, NAME_SIZE))
+	if (!scheduler->name || (scheduler->is_telling_all && which == SCOPE_GROUP) ||
+	    !scheduler->name(scheduler->name_arg, (enum scheduler_scope)which, scope->entry.id, ret,
+	                     NAME_SIZE))
 		snprintf(ret, NAME_SIZE, "%s", nouns[which]);
 }
 
@@ -319,8 +320,6 @@ static void tell(struct teller *teller, const struct scheduler_place *place)
 {
 	struct scheduler_view view;
 
-	if (teller->left == 0)
-		return;
 	teller->left--;
 	place_view(teller->scheduler, place, teller->position++, &view);
 	teller->fn(teller->arg, &view);
@@ -333,12 +332,14 @@ void scheduler_each(struct scheduler *scheduler, int64_t now_ms, size_t max,
 
 	scheduler_look_at(scheduler, now_ms);
 	order_refresh(scheduler, true);
-	for (size_t i = 0; i < scheduler->order.count; i++)
+	scheduler->is_telling_all = true;
+	for (size_t i = 0; i < scheduler->order.count && teller.left; i++)
 		if (scheduler->order.places[i])
 			tell(&teller, scheduler->order.places[i]);
-	for (size_t i = 0; i < scheduler->n_paused; i++)
+	for (size_t i = 0; i < scheduler->n_paused && teller.left; i++)
 		tell(&teller, scheduler->paused[i]);
-	for (const struct scheduler_place *place = scheduler->held.first; place;
+	for (const struct scheduler_place *place = scheduler->held.first; place && teller.left;
 	     place = place->next)
 		tell(&teller, place);
+	scheduler->is_telling_all = false;
 }

@@ -238,6 +238,7 @@ struct scheduler {
 	uint64_t walks;
 	int64_t steps; /* entries and lanes looked at, for tests of what a pass costs */
 
+	bool is_telling_all; /* everyone reads it: resource groups are not named */
 	scheduler_name_fn *name;
 	void *name_arg;
 };

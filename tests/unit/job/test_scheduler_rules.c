@@ -178,6 +178,37 @@ static bool name_it(void *arg, enum scheduler_scope scope, const char *id, char 
 	return true;
 }
 
+static bool name_group(void *arg, enum scheduler_scope scope, const char *id, char *ret,
+                       size_t size)
+{
+	snprintf(ret, size, "resource group secret");
+	return scope == SCOPE_GROUP;
+}
+
+static void note_why(void *arg, const struct scheduler_view *view)
+{
+	snprintf(arg, 256, "%s", view->why);
+}
+
+/* Everyone reads the list; who may read the job is told by its explanation. */
+static void the_list_names_no_groups(void **state)
+{
+	struct world *w = world_make(1, true);
+	struct job *a;
+	char told[256] = "";
+
+	scheduler_set_limits(w->scheduler, SCOPE_GROUP, "g3",
+	                     &(struct scheduler_limits){1, -1, 100});
+	scheduler_set_names(w->scheduler, name_group, NULL);
+	(void)world_submit(w, SMALL, 3, HOUR, HOUR);
+	a = world_submit(w, SMALL, 3, HOUR, HOUR);
+	assert_starts(w, "j0");
+	scheduler_each(w->scheduler, w->now_ms, SIZE_MAX, note_why, told);
+	assert_string_equal(told, "Waiting: its resource group runs 1 of at most 1 jobs");
+	assert_why(w, a, "Waiting: resource group secret runs 1 of at most 1 jobs");
+	world_free(w);
+}
+
 static void limits_are_explained(void **state)
 {
 	struct world *w = world_make(1, true);
@@ -481,6 +512,7 @@ int main(void)
 	        cmocka_unit_test(promises_follow_what_happens),
 	        cmocka_unit_test(equal_entries_go_in_their_order),
 	        cmocka_unit_test(limits_are_explained),
+	        cmocka_unit_test(the_list_names_no_groups),
 	        cmocka_unit_test(holds_and_pauses_are_explained),
 	        cmocka_unit_test(accelerators_are_explained),
 	        cmocka_unit_test(sick_and_lost_devices_take_no_jobs),
