@@ -123,7 +123,9 @@ bool usage_read_scope(struct api *api, struct http_request *request, struct usag
 	    !usage_read_day(request, "to", &ret->to_day))
 		return false;
 	if (ret->to_day < ret->from_day) {
-		answer_fail(request, E_INVALID, "to must not be before from");
+		answer_fail(request, E_INVALID,
+		            http_query(request, "to") ? "to must not be before from"
+		                                      : "from must not be after today (UTC)");
 		return false;
 	}
 	ret->to_day++;

@@ -139,8 +139,8 @@ int quantity_parse_usd(const char *text, const char *what, int64_t max_usd, int6
 	const char *end = p + whole + (places ? places + 1 : 0);
 	if (whole == 0 || end[strspn(end, " ")])
 		return fail(err, E_INVALID,
-		            "%s: \"%.60s\" is not an amount in USD; write for example 0.40", what,
-		            text);
+		            "%s: \"%.60s\" is not an amount in USD; write for example 0.40 or 25",
+		            what, text);
 	for (size_t i = 0; i < whole && value <= max; i++)
 		value = value * 10 + (p[i] - '0') * MICRO;
 	for (size_t i = 0, unit = MICRO / 10; i < places; i++, unit /= 10) {

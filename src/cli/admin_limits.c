@@ -10,9 +10,13 @@
 
 static const struct {
 	const char *option, *member;
+	const char *others; /* what it may be besides, in a sentence */
 } limits[] = {
-        {"max-running", "maxRunning"},   {"max-queued", "maxQueued"}, {"max-devices", "maxDevices"},
-        {"max-priority", "maxPriority"}, {"weight", "weight"},
+        {"max-running", "maxRunning", ", none"},
+        {"max-queued", "maxQueued", ", none"},
+        {"max-devices", "maxDevices", ", none"},
+        {"max-priority", "maxPriority", " from -100 to 100"},
+        {"weight", "weight", " from 1 to 1000"},
 };
 #define LIMIT_COUNT (sizeof limits / sizeof *limits)
 
@@ -55,7 +59,9 @@ static int show(struct invocation *in, const json_t *list)
 	size_t i;
 	json_t *item;
 	json_array_foreach(list, i, item)(void) json_array_append_new(rows, row_of(item));
-	output_table(&in->out, rows, columns, sizeof columns / sizeof *columns, "name");
+	/* For people without ids, which only groups need: `admin group ls` shows theirs. */
+	output_table(&in->out, rows, columns,
+	             sizeof columns / sizeof *columns - (in->out.mode == OUTPUT_HUMAN), "name");
 	return 0;
 }
 
@@ -97,12 +103,11 @@ int admin_limits_set_command(struct invocation *in)
 			(void)json_object_set_new(body, limits[i].member, json_null());
 		else if (options_parse_integer(text, &number))
 			(void)json_object_set_new(body, limits[i].member, json_integer(number));
-		else if (strcmp(text, "none") == 0)
+		else if (strcmp(text, "none") == 0 && strcmp(limits[i].others, ", none") == 0)
 			(void)json_object_set_new(body, limits[i].member, json_string(text));
 		else
-			return output_error("--%s must be a whole number, none or default, not "
-			                    "'%s'",
-			                    limits[i].option, text);
+			return output_error("--%s must be a whole number%s or default, not '%s'",
+			                    limits[i].option, limits[i].others, text);
 	}
 	if (json_object_size(body) == 0)
 		return output_error("Nothing to set: give --max-running, --max-queued, "

@@ -124,6 +124,9 @@ static int read_wish(const struct invocation *in, json_t *body)
 	const char *unlimited = options_text(&in->options, "unlimited");
 	if (!monthly && !unlimited)
 		return output_error("Please give --monthly USD or --unlimited yes, no or default.");
+	if (monthly && (strcmp(monthly, "none") == 0 || strcmp(monthly, "unlimited") == 0))
+		return output_error("--monthly must be an amount in USD, or default; without any "
+		                    "limit: --unlimited yes");
 	if (monthly && strcmp(monthly, "default") == 0)
 		(void)json_object_set_new(body, "monthly", json_null());
 	else if (monthly)

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/quantity.h"
+#include "cli/duration.h"
 #include "cli/hub.h"
 #include "cli/job_ref.h"
 #include "cli/job_view.h"
@@ -23,6 +24,22 @@ static void add_extras(const struct invocation *in, const json_t *job, json_t *r
 		                          json_string(reason));
 	if (extras)
 		(void)json_object_set(row, "hearth", extras);
+}
+
+/* What the narrow columns of the table cut: how it stands, why, and until when it may run. */
+static void print_state(const struct invocation *in, const json_t *job)
+{
+	const json_t *status = json_object_get(job, "status");
+	const json_t *limit = json_object_get(json_object_get(job, "hearth"), "timeLimit");
+	const char *id = json_get_text(job, "id", ""), *ends = json_get_text(limit, "endsAt", NULL);
+	const char *message = json_get_text(status, "message", "");
+	char left[DURATION_TEXT_SIZE];
+
+	output_text(&in->out, "%s: %s%s%s", id, json_get_text(status, "stage", ""),
+	            *message ? ": " : "", message);
+	if (ends)
+		output_text(&in->out, "%s: time limit at %s, in %s", id, ends,
+		            duration_format(json_get_int(limit, "secondsLeft", 0), left));
 }
 
 /* "$0.0167 so far for 60.123 s (at $0.01 an hour), at most $0.30 until its time limit" */
@@ -99,8 +116,10 @@ int inspect_command(struct invocation *in)
 		rc = fetch_one(in, hub, &refs[i], rows, jobs, &err);
 	if (rc == 0)
 		output_table(&in->out, rows, NULL, 0, "id");
-	for (size_t i = 0; rc == 0 && in->out.mode == OUTPUT_HUMAN && i < n; i++)
+	for (size_t i = 0; rc == 0 && in->out.mode == OUTPUT_HUMAN && i < n; i++) {
+		print_state(in, json_array_get(jobs, i));
 		print_cost(in, json_array_get(jobs, i));
+	}
 	for (size_t i = 0; i < n; i++)
 		job_ref_clear(&refs[i]);
 	hub_free(hub);

@@ -48,7 +48,8 @@ static json_t *row_of(const json_t *item, int64_t now_ms, bool is_json)
 	(void)json_object_set_new(
 	        row, "waiting",
 	        json_string(duration_format(json_get_int(item, "ageSeconds", 0), age)));
-	(void)json_object_set_new(row, "starts in", start_cell(item, now_ms));
+	(void)json_object_set_new(row, is_json ? "starts_in" : "starts in",
+	                          start_cell(item, now_ms));
 	copy(row, "message", item, "message");
 	copy(row, "hold", item, "hold");
 	copy(row, "age_seconds", item, "ageSeconds");

@@ -41,6 +41,7 @@ static json_t *sum_row(const char *title, const char *key, const json_t *sum)
 
 static json_t *record_row(const json_t *record)
 {
+	const char *started = json_get_text(record, "startedAt", "");
 	json_t *row = json_object();
 	(void)json_object_set(row, "job", json_object_get(record, "jobId"));
 	(void)json_object_set(row, "attempt", json_object_get(record, "attempt"));
@@ -48,6 +49,9 @@ static json_t *record_row(const json_t *record)
 	(void)json_object_set(row, "flavor", json_object_get(record, "flavor"));
 	(void)json_object_set(row, "started", json_object_get(record, "startedAt"));
 	(void)json_object_set(row, "ended", json_object_get(record, "endedAt"));
+	(void)json_object_set_new(
+	        row, "began", /* "2026-05-01 09:30", in a table short enough for a whole id */
+	        json_sprintf("%.10s %.5s", started, strlen(started) > 16 ? started + 11 : ""));
 	add_amounts(row, record);
 	return row;
 }
@@ -167,7 +171,10 @@ static int show_records(const struct invocation *in, struct hub *hub, struct err
 {
 	static const char *const columns[] = {"job",     "attempt", "user",    "flavor",
 	                                      "started", "ended",   "seconds", "cost"};
+	static const char *const short_columns[] = {"job",   "attempt", "user", "flavor",
+	                                            "began", "seconds", "cost"};
 	autojson json_t *records = json_array(), *rows = json_array();
+	bool is_csv = options_flag(&in->options, "csv");
 	char *next = usage_path(in, "/api/usage/records");
 	hub_path_query(&next, "limit", "1000");
 	while (next) {
@@ -182,8 +189,11 @@ static int show_records(const struct invocation *in, struct hub *hub, struct err
 	json_t *record;
 	json_array_foreach(records, i, record)(void)
 	        json_array_append_new(rows, record_row(record));
-	if (in->out.mode == OUTPUT_JSON && !options_flag(&in->options, "csv"))
+	if (in->out.mode == OUTPUT_JSON && !is_csv)
 		output_dict(&in->out, records);
+	else if (in->out.mode == OUTPUT_HUMAN && !is_csv)
+		print_rows(in, rows, short_columns,
+		           sizeof(short_columns) / sizeof(short_columns[0]));
 	else
 		print_rows(in, rows, columns, sizeof(columns) / sizeof(columns[0]));
 	return 0;
@@ -207,6 +217,16 @@ static int show_sums(const struct invocation *in, struct hub *hub, const char *b
 	return 0;
 }
 
+static bool is_grouping(const char *by)
+{
+	static const char *const all[] = {"flavor", "user",  "day",       "month",
+	                                  "label",  "group", "namespace", "job"};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(by, all[i]) == 0)
+			return true;
+	return false;
+}
+
 static int show(const struct invocation *in, struct hub *hub, const char *fallback)
 {
 	struct error err = ERROR_INIT;
@@ -214,8 +234,12 @@ static int show(const struct invocation *in, struct hub *hub, const char *fallba
 	const char *by = options_text(&in->options, "by");
 	if (!by)
 		by = label ? "label" : fallback;
-	int rc =
-	        strcmp(by, "job") == 0 ? show_records(in, hub, &err) : show_sums(in, hub, by, &err);
+	int rc = !is_grouping(by)         ? fail(&err, E_INVALID,
+	                                         "--by must be flavor, user, day, month, label, group, "
+	                                                 "namespace or job, not \"%.60s\"",
+	                                         by)
+	         : strcmp(by, "job") == 0 ? show_records(in, hub, &err)
+	                                  : show_sums(in, hub, by, &err);
 	hub_free(hub);
 	return rc < 0 ? output_fail(&err) : 0;
 }

@@ -127,7 +127,9 @@ def test_limits_and_groups_by_command(server):
     assert server.hearth("run", "--namespace", "lab", "--resource-group-id", group, "--flavor", "tiny", "busybox", "true").returncode == 1
     assert server.hearth("admin", "limits", "set", group, "--group", "--max-running", "default", "--max-devices", "default").returncode == 0
     assert server.hearth("run", "--namespace", "lab", "--resource-group-id", group, "--flavor", "tiny", "busybox", "true").returncode == 0
-    for words, word in ((["limits", "set", "nobody", "--weight", "5"], "no namespace nobody"), (["limits", "set", "lab"], "Nothing to set"),
+    for words, word in ((["limits", "set", "lab", "--weight", "none"], "--weight must be a whole number from 1 to 1000 or default"),
+                        (["limits", "set", "lab", "--max-queued", "x"], "--max-queued must be a whole number, none or default"),
+                        (["limits", "set", "nobody", "--weight", "5"], "no namespace nobody"), (["limits", "set", "lab"], "Nothing to set"),
                         (["limits", "set", "lab", "--weight", "heavy"], "--weight"), (["limits", "show", "lab", "--user"], "no user lab"),
                         (["queue", "priority", "0" * 24, "x"], "whole number"), (["queue", "first", "0" * 24], "Job not found")):
         done = server.hearth("admin", *words)

@@ -47,6 +47,7 @@ def test_a_budget_really_stops(gold):
     [inspected] = json.loads(hearth(gold, "inspect", job["id"], "--json"))
     assert inspected["status"]["cancel_reason"] == "NO_CREDITS" and inspected["hearth"]["cost"] == done["hearth"]["cost"]
     shown = hearth(gold, "inspect", job["id"])
+    assert f"{job['id']}: CANCELED: Stopped: the monthly budget of" in shown
     assert f"{job['id']}: cancelled by the server: NO_CREDITS" in shown and f"{job['id']}: cost $" in shown
     hearth(gold, "admin", "budget", "set", "alice", "--monthly", "default")
     assert "used up" not in hearth(gold, "run", "--flavor", "gold", "busybox", "true")
@@ -82,7 +83,10 @@ def test_usage_for_people_and_programs(gold):
     assert "alice" in hearth(gold, "admin", "usage")
     for by in ("user", "day", "month", "group", "namespace"):
         assert "total" in hearth(gold, "usage", "--by", by)
-    assert "by must be" in hearth(gold, "usage", "--by", "color", status=1)
+    assert "--by must be flavor, user, day, month, label, group, namespace or job" in hearth(gold, "usage", "--by", "color", status=1)
+    assert "from must not be after today" in hearth(gold, "usage", "--from", "2999-01-01", status=1)
+    table = hearth(gold, "usage", "--by", "job")  # in 80 columns, with whole ids
+    assert all(job["job"] in table for job in jobs) and all(f"{job['started'][:10]} {job['started'][11:16]}" in table for job in jobs)
     assert "from must be a date" in hearth(gold, "usage", "--from", "monday", status=1)
     check_ledger(gold)
 
@@ -102,4 +106,5 @@ def test_credits_by_the_command_line(gold):
     shown = hearth(gold, "admin", "budget", "show", "alice")
     assert "unlimited: yes" in shown and "monthly: default" in shown
     hearth(gold, "run", "--flavor", "gold", "busybox", "true")
+    assert "without any limit: --unlimited yes" in hearth(gold, "admin", "budget", "set", "alice", "--monthly", "none", status=1)
     assert "must be yes, no or default" in hearth(gold, "admin", "budget", "set", "alice", "--unlimited", "perhaps", status=1)
