@@ -3,6 +3,7 @@
 #include "container/device_inventory.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "container/cdi_nvidia.h"
 
@@ -326,14 +327,44 @@ size_t device_inventory_read(const struct cdi *cdi, struct nvml *nvml, struct in
 	return n;
 }
 
+static void warn_entry(void *arg, const char *name, const char *kind, const json_t *nodes)
+{
+	struct stat st;
+	const json_t *node;
+	size_t i;
+
+	(void)arg;
+	(void)kind;
+	json_array_foreach(nodes, i, node)
+	{
+		if (stat(json_string_value(node), &st) == 0)
+			continue;
+		log_warning("device %s is left out: there is no %s", name, json_string_value(node));
+		return;
+	}
+}
+
+void device_inventory_warn(const struct cdi *cdi)
+{
+	cdi_each(cdi, warn_entry, NULL);
+}
+
+/* "fuse" of "lab.example/fuse=0": a number is the name of nothing. */
+static const char *model_of(const struct inventory_device *device)
+{
+	const char *part = last_part(device->name), *class = strchr(device->kind, '/');
+
+	return class && part[strspn(part, "0123456789:")] == '\0' ? class + 1 : part;
+}
+
 json_t *device_inventory_json(const struct inventory_device *device)
 {
 	const struct nvml_device *nvml = &device->nvml;
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:b, s:s}", "type",
 	                 "device", "name", device->name, "kind", device->kind, "model",
-	                 device->has_nvml ? nvml->model : last_part(device->name), "slice",
-	                 nvml->profile, "uuid", nvml->uuid, "parent", nvml->parent, "memory",
+	                 device->has_nvml ? nvml->model : model_of(device), "slice", nvml->profile,
+	                 "uuid", nvml->uuid, "parent", nvml->parent, "memory",
 	                 (json_int_t)nvml->memory_bytes, "numa", device->numa_node, "healthy",
 	                 *device->fault == '\0', "fault", device->fault);
 }

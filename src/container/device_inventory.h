@@ -32,6 +32,9 @@ struct inventory_device {
 size_t device_inventory_read(const struct cdi *cdi, struct nvml *nvml,
                              struct inventory_device *ret);
 
+/* A line in the log for each device that is left out because a node of it does not exist. */
+void device_inventory_warn(const struct cdi *cdi);
+
 /* The line of device_probe.h; yours to release. */
 json_t *device_inventory_json(const struct inventory_device *device);
 

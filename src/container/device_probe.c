@@ -78,6 +78,8 @@ json_t *device_probe_list(const struct probe_options *options)
 	struct cdi *cdi = probe_read_cdi(options);
 	struct nvml *nvml = probe_open_nvml(options);
 	size_t n = device_inventory_read(cdi, nvml, devices);
+
+	device_inventory_warn(cdi);
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)

@@ -6,12 +6,13 @@ import os
 import pathlib
 import signal
 import sqlite3
+import subprocess
 
 import pytest
 
 from devices import Card, Devices, name_of
 from fake_nvml import GIB
-from server import wait_until
+from server import BUILD, wait_until
 
 FLAVORS = """
 [flavor fuse]
@@ -107,6 +108,20 @@ def test_what_is_offered(hearth, devices):
     assert flavors["a100-large"]["unitCostMicroUSD"] == 41667
     assert flavors["fuse"]["accelerator"] == {"type": "gpu", "model": "fuse", "quantity": "1", "vram": "N/A", "manufacturer": "Linux"}
     assert "[flavor fuse-pair] is not offered: this machine has not 2 of test.hearth/fuse" in hearth.log_text()
+
+
+def test_hand_written_specifications():
+    """A number says nothing about a device, its class does; and of one that is left out the reason is said."""
+    written = Devices(things=("0",))
+    try:
+        written.write("test.hearth/ghost", {"0": "/dev/no-such-node"}, "ghost.json")
+        done = subprocess.run([BUILD / "src/container/hearth-devices", "list", "--cdi-dir", written.cdi, "--nvml", "off"],
+                              capture_output=True, text=True, timeout=20)
+        listed = {row["name"]: row["model"] for row in map(json.loads, done.stdout.splitlines())}
+        assert listed == {"test.hearth/fuse=0": "fuse"}, listed
+        assert "device test.hearth/ghost=0 is left out: there is no /dev/no-such-node" in done.stderr
+    finally:
+        written.remove()
 
 
 def test_what_is_offered_to_whom(hearth):
