@@ -59,13 +59,15 @@ void monitor_warning_set_limit(struct monitor_warning *w, int64_t timeout_s)
 {
 	const struct monitor *m = w->monitor;
 	int64_t lead_ms = m->spec.warning_s * 1000, due_ms;
+	int64_t limit_ms = m->started_us / 1000 + timeout_s * 1000;
 
-	if (lead_ms <= 0 || m->spec.warning_signal <= 0)
+	/* The same again is no news: a hearthd that has just started tells it. */
+	if (lead_ms <= 0 || m->spec.warning_signal <= 0 || limit_ms == w->limit_ms)
 		return;
 	/* A job whose limit is shorter than the warning needs some time of its own. */
 	if (lead_ms > timeout_s * 500)
 		lead_ms = timeout_s * 500;
-	w->limit_ms = m->started_us / 1000 + timeout_s * 1000;
+	w->limit_ms = limit_ms;
 	due_ms = w->limit_ms - lead_ms;
 	if (w->was_sent && due_ms <= clock_monotonic_ms())
 		return;
