@@ -31,7 +31,7 @@ int64_t active_short_limit_ms(const struct job_service *service, int64_t timeout
 	return (timeout_s + service->configuration->grace_s) * 1000 + SETUP_MS;
 }
 
-static int64_t active_limit_ms(const struct job_service *service, const struct job_record *job)
+int64_t active_limit_ms(const struct job_service *service, const struct job_record *job)
 {
 	struct error ignored = ERROR_INIT;
 	struct job_wishes wishes;

@@ -79,6 +79,8 @@ struct scheduler_entry active_place(const struct job_service *service, const str
 				    const struct flavor *flavor);
 /* How long it may hold its place, as far as a short row tells. */
 int64_t active_short_limit_ms(const struct job_service *service, int64_t timeout_s);
+/* How long one of its attempts may run, with its grace. */
+int64_t active_limit_ms(const struct job_service *service, const struct job_record *job);
 /* Its attempt runs since attempt_started_ms: so its limit is known exactly. */
 void active_know_start(struct job_service *service, struct active_job *job,
 		       const struct job_record *record);

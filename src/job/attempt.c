@@ -285,17 +285,21 @@ int64_t attempt_running_us(const struct active_job *job)
 }
 
 /* Durations are those of the monotonic clock where there is one; the wall clock may have stepped. A
- * lost attempt has run until it was last known to live, and never longer than since its start. */
-static int64_t attempt_ended_ms(const struct active_job *job, const struct exit_record *record)
+ * lost attempt has run until it was last known to live, and never longer than since its start, or
+ * than it may. */
+static int64_t attempt_ended_ms(const struct active_job *job, const struct exit_record *record,
+                                int64_t limit_ms)
 {
 	int64_t start_ms =
 	        job->attempt_started_ms ? job->attempt_started_ms : job->attempt_created_ms;
 	int64_t end_ms = record->ended_ms > 0 ? record->ended_ms : clock_now_ms();
+	int64_t most_us = attempt_running_us(job);
+	int64_t most_ms = most_us >= 0 ? most_us / 1000 : limit_ms;
 
 	if (job->attempt_started_ms && record->running_us > 0)
 		end_ms = job->attempt_started_ms + record->running_us / 1000;
-	else if (attempt_running_us(job) >= 0 && end_ms > start_ms + attempt_running_us(job) / 1000)
-		end_ms = start_ms + attempt_running_us(job) / 1000;
+	else if (job->attempt_started_ms && end_ms > start_ms + most_ms)
+		end_ms = start_ms + most_ms;
 	return end_ms > start_ms ? end_ms : start_ms;
 }
 
@@ -410,7 +414,7 @@ static void attempt_on_ended(void *arg, const char *id, int number, const struct
 		attempt_set_running(service, job, &record, exit.started_ms,
 		                    attempt_find_running_us(&exit));
 	exit.started_ms = job->attempt_started_ms;
-	ended_ms = attempt_ended_ms(job, &exit);
+	ended_ms = attempt_ended_ms(job, &exit, active_limit_ms(service, &record));
 	attempt_write_end(service, job, &exit, ended_ms);
 	if (job->attempt_started_ms) {
 		billing_attempt_ended(service->billing, &record, number,

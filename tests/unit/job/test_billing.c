@@ -529,6 +529,24 @@ static void nothing_is_used_while_the_machine_is_off(void **state)
 	assert_int_equal(w->billing->running.count, 0);
 }
 
+/* The wall clock was set right while it ran, and then the machine was restarted. */
+static void a_lost_attempt_did_not_outlive_its_limit(void **state)
+{
+	struct world *w = *state;
+	struct exit_record record = {.outcome = OUTCOME_LOST, .exit_code = -1};
+	struct process *p;
+	char id[ID_SIZE];
+
+	p = run(w, "gold", id);
+	pass(10000);
+	reboot(w);
+	record.started_ms = p->started_ms;
+	record.ended_ms = p->started_ms + 50 * 365 * LEDGER_DAY_MS;
+	w->events.ended(w->events.arg, id, 1, &record);
+	world_turn(w);
+	assert_int_equal(record_of(w, id, 1)->used_ms, (1800 + w->configuration->grace_s) * 1000);
+}
+
 static void credits_end_and_so_do_jobs(void **state)
 {
 	struct world *w = *state;
@@ -864,6 +882,7 @@ int main(void)
 	        TEST(the_price_is_that_of_the_beginning),
 	        TEST(a_lost_attempt_ran_until_it_was_last_seen),
 	        TEST(nothing_is_used_while_the_machine_is_off),
+	        TEST(a_lost_attempt_did_not_outlive_its_limit),
 	        TEST(credits_end_and_so_do_jobs),
 	        TEST(a_budget_ends_with_its_month),
 	        TEST(what_was_used_before_an_expiry_is_paid_by_that_credit),
