@@ -13,14 +13,16 @@
 #include "job/active.h"
 #include "job/array.h"
 #include "job/attempt.h"
+#include "job/flavor_catalogue.h"
 #include "job/webhook_service.h"
 
 static int extend_check_range(const struct job_service *service, const struct job_record *job,
                               int64_t timeout_s, struct error *err)
 {
 	const struct flavor *flavor = configuration_flavor(service->configuration, job->flavor);
-	bool is_flavors = flavor && flavor->max_timeout_s > 0;
-	int64_t max_s = is_flavors ? flavor->max_timeout_s : service->configuration->max_timeout_s;
+	int64_t max_s = flavor ? flavor_max_timeout_s(service->configuration, flavor)
+	                       : service->configuration->max_timeout_s;
+	bool is_flavors = max_s < service->configuration->max_timeout_s;
 	char max[QUANTITY_TEXT_SIZE], wanted[QUANTITY_TEXT_SIZE];
 
 	if (timeout_s < 1)

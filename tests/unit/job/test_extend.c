@@ -116,6 +116,9 @@ static void what_is_too_late(void **state)
 	assert_int_equal(set(f, id, 8 * 86400, "7d (604800 seconds) is the longest on this server"),
 	                 E_INVALID);
 	assert_int_equal(set(f, id, INT64_MAX, "is the longest on this server"), E_INVALID);
+	/* As for a submission, a flavor's own limit does not lift the server's. */
+	f->configuration->flavors[0].max_timeout_s = 30 * 86400;
+	assert_int_equal(set(f, id, 8 * 86400, "is the longest on this server"), E_INVALID);
 	f->configuration->flavors[0].max_timeout_s = 200;
 	assert_int_equal(set(f, id, 201, "is the longest for flavor cpu-basic"), E_INVALID);
 	set(f, id, 200, NULL);
