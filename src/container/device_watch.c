@@ -207,8 +207,10 @@ static _Noreturn void become_program(const struct device_watch *w, const struct 
 	for (int i = 1; i < NSIG; i++)
 		(void)signal(i, SIG_DFL);
 	(void)setsid();
-	/* The host's files as they are, not what the stage covers; and no hold on the job's mounts.
-	 */
+	/* The host's files as they are, not what the stage covers; and no hold on the job's mounts:
+	 * we stand in the stage. */
+	if (chdir("/") < 0)
+		_exit(126);
 	if (getuid() == 0 &&
 	    (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	     umount2(STAGE_DIR, MNT_DETACH) < 0))

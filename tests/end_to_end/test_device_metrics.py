@@ -68,6 +68,7 @@ def test_readings(lab, nvml):
     facts = open(f"/proc/{pid}/status").read()
     assert "Uid:\t0" not in facts and "CapEff:\t0000000000000000" in facts and "NoNewPrivs:\t1" in facts
     assert lab.cgroup not in open(f"/proc/{pid}/cgroup").read()
+    assert os.path.samefile(f"/proc/{pid}/cwd", "/"), "not in the stage"
     first.utilization = 99
     nvml.write()
     wait_until(lambda: newest(a)[1][0] == 99, 20, "the new reading")
