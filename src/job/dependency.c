@@ -99,10 +99,13 @@ static void dependency_release(struct job_service *service, const char *job_id)
 	service_touch(service, job_id);
 }
 
+/* What people read of another namespace is that it ended, and not more. */
 static void dependency_cancel(struct job_service *service, const char *job_id,
                               const struct job_record *after)
 {
-	const char *cause = dependency_cause(after);
+	const struct active_job *active = active_find(service, job_id);
+	bool is_known = active && strcmp(active->place.namespace_id, after->namespace_id) == 0;
+	const char *cause = is_known ? dependency_cause(after) : NULL;
 	char message[ERROR_TEXT_SIZE];
 
 	snprintf(message, sizeof(message), "Job %s, which it waits for, ended with %s%s%s",

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Jobs that run after others (label hearth.after). A job waits until all of them have COMPLETED;
- * when one of them ends in any other way it is CANCELED with a sentence that says which and why,
- * and so are those that wait for it. Ids of jobs that the caller may not read are "not found"; they
- * may be of other namespaces. Waiting for an array is waiting for its end; its elements wait with
- * it.
+ * when one of them ends in any other way it is CANCELED with a sentence that says which and (in its
+ * own namespace) why, and so are those that wait for it. Ids of jobs that the caller may not read
+ * are "not found"; they may be of other namespaces. Waiting for an array is waiting for its end;
+ * its elements wait with it.
  *
  * The rows say what is still to be settled: one is written with the job that waits and removed in
  * the transaction that releases or cancels it. What hangs on one end is done in slices, a few

@@ -103,6 +103,25 @@ static void a_failure_cancels_who_waits(void **state)
 	assert_true(job_is_settled(f->service, d));
 }
 
+/* Who reads the one that waits need not be somebody who may read the other one. */
+static void causes_stay_in_their_namespace(void **state)
+{
+	struct job_fixture *f = *state;
+	const char *a = add(f, NULL);
+	struct error err = ERROR_INIT;
+	char expected[128], id[ID_SIZE];
+
+	if (submit_as(f, &f->store->lab, after(a), NULL, id, &err) != 0)
+		fail_msg("%s", err.text);
+	turn(f);
+	run(f, a, 1);
+	end(f, a, 1, OUTCOME_EXITED, 3);
+	settle(f);
+	snprintf(expected, sizeof(expected),
+	         "CANCELED 0 Job %s, which it waits for, ended with ERROR", a);
+	assert_shown(f, id, expected);
+}
+
 static void a_cancel_cancels_who_waits(void **state)
 {
 	struct job_fixture *f = *state;
@@ -420,6 +439,7 @@ int main(void)
 	        T(it_waits_until_all_have_completed),
 	        T(what_has_completed_is_not_waited_for),
 	        T(a_failure_cancels_who_waits),
+	        T(causes_stay_in_their_namespace),
 	        T(a_cancel_cancels_who_waits),
 	        T(who_was_cancelled_waits_no_more),
 	        T(bad_labels_are_refused),
