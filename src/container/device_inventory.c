@@ -181,23 +181,31 @@ static void drop_sums(struct entries *entries)
 	free(is_one);
 }
 
-/* Is this one of the names by which specifications call it? Numbers as nvidia-smi counts; of an
- * instance "1:0", the first of the second card, or with its two ids (cdi_nvidia.h). */
-static bool is_called(const struct nvml_device *device, const char *part)
+/* Is it called so wherever it is plugged in, and whatever else there is? */
+static bool is_named(const struct nvml_device *device, const char *part)
 {
-	char number[32] = "", ids[160] = "", ids_by_number[64] = "";
+	char ids[160] = "";
+
+	if (device->instance >= 0)
+		(void)snprintf(ids, sizeof(ids), "%s:%d:%d", device->parent, device->gpu_instance,
+		               device->compute_instance);
+	return !strcasecmp(part, device->uuid) || !strcasecmp(part, ids);
+}
+
+/* Numbers as nvidia-smi counts; of an instance "1:0", the first of the second card, or with its two
+ * ids (cdi_nvidia.h). */
+static bool is_numbered(const struct nvml_device *device, const char *part)
+{
+	char number[32], ids[64] = "";
 
 	if (device->instance < 0) {
 		(void)snprintf(number, sizeof(number), "%u", device->index);
 	} else {
 		(void)snprintf(number, sizeof(number), "%u:%d", device->index, device->instance);
-		(void)snprintf(ids, sizeof(ids), "%s:%d:%d", device->parent, device->gpu_instance,
+		(void)snprintf(ids, sizeof(ids), "%u:%d:%d", device->index, device->gpu_instance,
 		               device->compute_instance);
-		(void)snprintf(ids_by_number, sizeof(ids_by_number), "%u:%d:%d", device->index,
-		               device->gpu_instance, device->compute_instance);
 	}
-	return !strcasecmp(part, device->uuid) || !strcmp(part, number) || !strcasecmp(part, ids) ||
-	       !strcmp(part, ids_by_number);
+	return !strcmp(part, number) || !strcmp(part, ids);
 }
 
 static bool has_node_of(const struct entry *entry, const struct nvml_device *card)
@@ -214,22 +222,33 @@ static bool has_node_of(const struct entry *entry, const struct nvml_device *car
 	return has_node(entry, node);
 }
 
-static struct entry *find_entry(struct entries *entries, const struct nvml_device *device)
+static struct entry *find_called(struct entries *entries, const struct nvml_device *device,
+                                 bool (*is_called)(const struct nvml_device *, const char *),
+                                 int least_rank)
 {
 	for (size_t i = 0; i < entries->n; i++) {
 		struct entry *entry = &entries->all[i];
 		struct entry *same = &entries->all[entry->same];
 		if (!strcmp(entry->kind, CDI_NVIDIA_KIND) && !same->is_dropped &&
-		    is_called(device, last_part(entry->name)))
+		    rank(same->name) >= least_rank && is_called(device, last_part(entry->name)))
 			return same;
 	}
-	for (size_t i = 0; i < entries->n; i++) {
-		struct entry *entry = &entries->all[i];
-		if (!strcmp(entry->kind, CDI_NVIDIA_KIND) && !entry->is_dropped &&
-		    has_node_of(entry, device))
-			return entry;
-	}
 	return NULL;
+}
+
+/* By numbers last, and never one that a name says to be another: a card that is lost moves all
+ * behind it, and a specification stays what it was. */
+static struct entry *find_entry(struct entries *entries, const struct nvml_device *device)
+{
+	struct entry *entry = find_called(entries, device, is_named, 0);
+
+	for (size_t i = 0; i < entries->n && !entry; i++) {
+		struct entry *other = &entries->all[i];
+		if (!strcmp(other->kind, CDI_NVIDIA_KIND) && !other->is_dropped &&
+		    has_node_of(other, device))
+			entry = other;
+	}
+	return entry ? entry : find_called(entries, device, is_numbered, 1);
 }
 
 static int read_number(const char *path)

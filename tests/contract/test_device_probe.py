@@ -137,6 +137,22 @@ def test_what_the_driver_says(machine):
     assert not rows[4]["healthy"] and "the driver does not show it" in rows[4]["fault"] and rows[4]["uuid"] == ""
 
 
+def test_a_lost_card_does_not_move_the_others(machine):
+    lost, second, third = cards = [Card("NVIDIA T4"), Card("NVIDIA L4"), Card("NVIDIA A30")]
+    names = {}
+    for number, card in enumerate(cards):
+        names[str(number)] = names[card.uuid] = [machine.node()]
+    machine.spec("nvidia.com/gpu", names)
+    machine.nvml.cards = [second, third]  # which are 0 and 1 now
+    machine.nvml.write()
+    found = machine.list()
+    for card in (second, third):
+        row = found[f"nvidia.com/gpu={card.uuid}"]
+        assert (row["uuid"], row["model"], row["healthy"]) == (card.uuid, card.name, True)
+    row = found[f"nvidia.com/gpu={lost.uuid}"]
+    assert not row["healthy"] and "the driver does not show it" in row["fault"] and len(found) == 3
+
+
 def test_a_card_whose_node_is_missing(machine):
     machine.nvml.cards = [Card()]
     machine.nvml.write()
