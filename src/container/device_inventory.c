@@ -346,14 +346,22 @@ size_t device_inventory_read(const struct cdi *cdi, struct nvml *nvml, struct in
 	return n;
 }
 
+struct listed {
+	const struct inventory_device *devices;
+	size_t n;
+};
+
+/* Cards that the driver shows are never left out: they are listed with their fault. */
 static void warn_entry(void *arg, const char *name, const char *kind, const json_t *nodes)
 {
+	const struct listed *listed = arg;
 	struct stat st;
 	const json_t *node;
 	size_t i;
 
-	(void)arg;
-	(void)kind;
+	for (i = 0; i < listed->n; i++)
+		if (listed->devices[i].has_nvml && !strcmp(listed->devices[i].kind, kind))
+			return;
 	json_array_foreach(nodes, i, node)
 	{
 		if (stat(json_string_value(node), &st) == 0)
@@ -363,9 +371,11 @@ static void warn_entry(void *arg, const char *name, const char *kind, const json
 	}
 }
 
-void device_inventory_warn(const struct cdi *cdi)
+void device_inventory_warn(const struct cdi *cdi, const struct inventory_device *devices, size_t n)
 {
-	cdi_each(cdi, warn_entry, NULL);
+	struct listed listed = {devices, n};
+
+	cdi_each(cdi, warn_entry, &listed);
 }
 
 /* "fuse" of "lab.example/fuse=0": a number is the name of nothing. */

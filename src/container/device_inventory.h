@@ -32,8 +32,9 @@ struct inventory_device {
 size_t device_inventory_read(const struct cdi *cdi, struct nvml *nvml,
                              struct inventory_device *ret);
 
-/* A line in the log for each device that is left out because a node of it does not exist. */
-void device_inventory_warn(const struct cdi *cdi);
+/* A line in the log for each device that is left out because a node of it does not exist; the
+ * others are `devices`. */
+void device_inventory_warn(const struct cdi *cdi, const struct inventory_device *devices, size_t n);
 
 /* The line of device_probe.h; yours to release. */
 json_t *device_inventory_json(const struct inventory_device *device);

@@ -79,7 +79,7 @@ json_t *device_probe_list(const struct probe_options *options)
 	struct nvml *nvml = probe_open_nvml(options);
 	size_t n = device_inventory_read(cdi, nvml, devices);
 
-	device_inventory_warn(cdi);
+	device_inventory_warn(cdi, devices, n);
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
