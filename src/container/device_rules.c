@@ -139,17 +139,19 @@ static int write_rules(int dir_fd, const struct device_rule *rules, size_t n_rul
 	autoclose int deny_fd = openat(dir_fd, "devices.deny", O_WRONLY | O_CLOEXEC);
 	autoclose int allow_fd = openat(dir_fd, "devices.allow", O_WRONLY | O_CLOEXEC);
 	char text[64];
+	int rc = 0;
 
 	if (write_text(deny_fd, "a"))
 		return fail_errno(err, E_UNSUPPORTED, errno,
 		                  "the job's cgroup takes no rules for devices");
+	/* What the group above may not have, this one may not either. All others it gets. */
 	for (size_t i = 0; i < n_rules; i++) {
 		format_rule(&rules[i], text, sizeof(text));
 		if ((rules[i].can_read || rules[i].can_write) && write_text(allow_fd, text))
-			return fail_errno(err, E_UNSUPPORTED, errno,
-			                  "the job's cgroup may not have the device %s", text);
+			rc = fail_errno(err, E_UNSUPPORTED, errno,
+			                "the job's cgroup may not have the device %s", text);
 	}
-	return 0;
+	return rc;
 }
 
 int device_rules_apply(const struct cgroup *cgroup, const struct device_rule *rules, size_t n_rules,

@@ -408,6 +408,23 @@ def test_a_kernel_without_rules_for_devices(lab, tmp_path):
         bare.close()
 
 
+@pytest.mark.skipif(not os.path.exists("/sys/fs/cgroup/devices/devices.list"), reason="rules are inherited in cgroup v1 only")
+def test_a_parent_that_may_not_have_all(lab):
+    poor = Lab(lab.monitor, {"devices.cdi_dirs": ",".join(lab.cdi.paths), "container.cgroup_parent": lab.cgroup + "-poor"})
+    poor.cgroup = lab.cgroup + "-poor"
+    try:
+        lab.cdi.put(spec(fuse="/dev/fuse"))
+        assert poor.run(["true"]).exit["exit_code"] == 0
+        with open(f"/sys/fs/cgroup/devices/{poor.cgroup}/devices.deny", "w") as f:
+            f.write("c 1:7 rw")
+        a = poor.run(sh("for d in null zero full random urandom ptmx; do (exec 3<>/dev/$d) 2>&- && echo $d; done; true"))
+        assert a.lines() == ["null", "zero", "random", "urandom", "ptmx"], "what it may have, it gets"
+        a = poor.run(["true"], devices=["hearth.test/node=fuse"])
+        assert "the job's cgroup may not have the device c 1:7 rw" in failure(a)
+    finally:
+        poor.close()
+
+
 # An NVIDIA driver without a specification: what it shows is made up here, the rest is real
 
 DRIVER = r"""#!/bin/sh -e
