@@ -26,7 +26,8 @@ static void add_extras(const struct invocation *in, const json_t *job, json_t *r
 		(void)json_object_set(row, "hearth", extras);
 }
 
-/* What the narrow columns of the table cut: how it stands, why, and until when it may run. */
+/* What the narrow columns of the table cut: how it stands, why, and until when it may run. As `hf`
+ * where the server is another. */
 static void print_state(const struct invocation *in, const json_t *job)
 {
 	const json_t *status = json_object_get(job, "status");
@@ -35,6 +36,8 @@ static void print_state(const struct invocation *in, const json_t *job)
 	const char *message = json_get_text(status, "message", "");
 	char left[DURATION_TEXT_SIZE];
 
+	if (!json_object_get(job, "hearth"))
+		return;
 	output_text(&in->out, "%s: %s%s%s", id, json_get_text(status, "stage", ""),
 	            *message ? ": " : "", message);
 	if (ends)
