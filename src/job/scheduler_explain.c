@@ -70,7 +70,7 @@ static void scope_write_name(const struct scheduler *scheduler, const struct sch
 	                                          "its resource group"};
 	int which = 0;
 
-	while (place->scopes[which] != scope)
+	while (which < SCOPES - 1 && place->scopes[which] != scope)
 		which++;
 	if (!scheduler->name || (scheduler->is_telling_all && which == SCOPE_GROUP) ||
 	    !scheduler->name(scheduler->name_arg, (enum scheduler_scope)which, scope->entry.id, ret,
