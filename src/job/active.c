@@ -113,10 +113,18 @@ void active_enqueue(struct job_service *service, struct active_job *job, int num
 	scheduler_enqueue(service->scheduler, &job->place);
 }
 
+/* By the scheduler's clock, if that is known. */
+static int64_t active_started_ms(const struct job_service *service, const struct active_job *job)
+{
+	if (job->started_monotonic_us <= 0)
+		return job->attempt_started_ms;
+	return service->clock_origin_ms + job->started_monotonic_us / 1000;
+}
+
 void active_know_start(struct job_service *service, struct active_job *job,
                        const struct job_record *record)
 {
-	int64_t before_ms = job->attempt_started_ms - job->place.held_since_ms;
+	int64_t before_ms = active_started_ms(service, job) - job->place.held_since_ms;
 	int64_t expected_ms = run_history_expect(service->history, record);
 
 	if (!job->place.is_holding)
@@ -172,7 +180,7 @@ void active_end(struct job_service *service, struct active_job *job)
 	if (job->place.is_queued)
 		scheduler_dequeue(service->scheduler, &job->place);
 	if (job->place.is_holding)
-		scheduler_release(service->scheduler, &job->place, clock_now_ms());
+		scheduler_release(service->scheduler, &job->place, service_now_ms(service));
 	active_set_counted(service, job, false);
 	active_set_heard(service, job, false);
 	job->is_live = false;

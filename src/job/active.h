@@ -53,6 +53,7 @@ struct job_service {
 	struct backend *backend;
 	struct bucket_service *buckets; /* NULL: none */
 	struct scheduler *scheduler;
+	int64_t clock_origin_ms; /* Unix time of the monotonic clock's 0, as of our start */
 	struct retention *retention;
 	struct webhook_service *webhooks; /* hears of every change of a stage; NULL: nobody */
 	struct id_table active, namespaces, watched;
@@ -104,6 +105,9 @@ struct active_job *noted_take(struct noted_list *list); /* NULL: empty */
 /* Tell the job's watchers after the commit. */
 void service_touch(struct job_service *service, const char *id);
 void service_after_commit(struct job_service *service);
+/* The scheduler's clock: Unix milliseconds as of our start, and on by the monotonic clock, so that neither
+ * pauses nor promises change when the wall clock is set. */
+int64_t service_now_ms(const struct job_service *service);
 /* Let the scheduler have its pass in this turn. */
 void service_schedule(struct job_service *service);
 /* E_UNAVAILABLE when the state folder's disk is full. */

@@ -362,7 +362,7 @@ static void attempt_conclude(struct job_service *service, struct active_job *job
 		log_error("job %s: cannot go from %s to %s", record->id, stage_name(record->stage),
 		          stage_name(change.stage));
 	if (verdict.is_retried) {
-		scheduler_release(service->scheduler, &job->place, clock_now_ms());
+		scheduler_release(service->scheduler, &job->place, service_now_ms(service));
 		queue_set_pause(service, record, verdict.delay_s);
 		active_enqueue(service, job, job->number + 1);
 	} else {

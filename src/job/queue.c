@@ -34,11 +34,18 @@ static const char *queue_name_of(struct queue_lister *lister, const char *id,
 	return account->name;
 }
 
+/* A time of the scheduler's clock as people read it now. */
+static int64_t queue_wall_ms(const struct job_service *service, int64_t ms)
+{
+	return ms > 0 ? ms - service_now_ms(service) + clock_now_ms() : ms;
+}
+
 static void queue_list_one(void *arg, const struct scheduler_view *view)
 {
 	struct queue_lister *lister = arg;
+	struct scheduler_view told = *view;
 	struct queue_row row = {
-	        .view = view,
+	        .view = &told,
 	        .namespace_name =
 	                queue_name_of(lister, view->entry->namespace_id, &lister->namespace),
 	        .user_name = queue_name_of(lister, view->entry->user_id, &lister->user),
@@ -46,6 +53,7 @@ static void queue_list_one(void *arg, const struct scheduler_view *view)
 	                    array_is_array(lister->service->db, view->entry->job_id),
 	};
 
+	told.start_ms = queue_wall_ms(lister->service, view->start_ms);
 	lister->fn(lister->arg, &row);
 }
 
@@ -54,7 +62,7 @@ void queue_each(struct job_service *service, size_t max,
 {
 	struct queue_lister lister = {.service = service, .fn = fn, .arg = arg};
 
-	scheduler_each(service->scheduler, clock_now_ms(),
+	scheduler_each(service->scheduler, service_now_ms(service),
 	               max < QUEUE_ROWS_MAX ? max : QUEUE_ROWS_MAX, queue_list_one, &lister);
 }
 
@@ -62,8 +70,11 @@ bool queue_find(struct job_service *service, const char *job_id, struct schedule
 {
 	struct active_job *active = active_find(service, job_id);
 
-	return active && active->place.is_queued &&
-	       scheduler_find(service->scheduler, &active->place, clock_now_ms(), ret);
+	if (!active || !active->place.is_queued ||
+	    !scheduler_find(service->scheduler, &active->place, service_now_ms(service), ret))
+		return false;
+	ret->start_ms = queue_wall_ms(service, ret->start_ms);
+	return true;
 }
 
 /* E_NOT_FOUND, or E_CONFLICT when it does not wait. */
@@ -110,7 +121,6 @@ static void queue_write(struct job_service *service, const struct job_record *jo
 		scheduler_change_begin(service->scheduler, &active->place);
 	active->place.priority = job->priority;
 	active->place.rank = job->rank;
-	active->place.not_before_ms = job->not_before_ms;
 	if (active->place.is_queued)
 		scheduler_change_end(service->scheduler, &active->place);
 	active->held = (enum scheduler_hold)job->hold;
@@ -243,11 +253,12 @@ int queue_move(struct job_service *service, const char *job_id, enum queue_end e
 void queue_set_pause(struct job_service *service, const struct job_record *job, int64_t delay_s)
 {
 	struct active_job *active = active_find(service, job->id);
-	int64_t not_before_ms = delay_s > 0 ? clock_now_ms() + delay_s * 1000 : 0;
+	int64_t delay_ms = delay_s * 1000;
 
-	jobs_set_order(service->db, job->id, job->priority, job->hold, job->rank, not_before_ms);
+	jobs_set_order(service->db, job->id, job->priority, job->hold, job->rank,
+	               delay_ms > 0 ? clock_now_ms() + delay_ms : 0);
 	if (active)
-		active->place.not_before_ms = not_before_ms;
+		active->place.not_before_ms = delay_ms > 0 ? service_now_ms(service) + delay_ms : 0;
 }
 
 bool queue_explain_hold(struct job_service *service, const char *job_id, char *ret, size_t size)
@@ -267,7 +278,7 @@ bool queue_explain_retry(struct job_service *service, const struct job_record *j
                          size_t size)
 {
 	struct active_job *active = active_find(service, job->id);
-	int64_t now_ms = clock_now_ms();
+	int64_t now_ms = service_now_ms(service);
 	const char *end;
 	char why[256];
 

@@ -70,7 +70,7 @@ static void recovery_adopt(struct job_service *service, const struct attempt_rec
 	job->is_live = true;
 	job->is_canceled = stage_is_terminal(record.stage);
 	scheduler_hold(service->scheduler, &job->place, attempt->slot, attempt->devices,
-	               attempt->created_ms, clock_now_ms());
+	               attempt->created_ms, service_now_ms(service));
 	if (job->attempt_started_ms)
 		active_know_start(service, job, &record);
 	attempt_adopt(service, job);

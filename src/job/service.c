@@ -71,6 +71,7 @@ struct job_service *job_service_new(const struct job_service_options *options)
 	service->db = options->db;
 	service->configuration = options->configuration;
 	service->key = options->key;
+	service->clock_origin_ms = clock_now_ms() - clock_monotonic_ms();
 	service->attempts_fd = options->attempts_fd;
 	service->spawner_fd = options->spawner_fd;
 	service->scheduler = scheduler_new(options->configuration);
@@ -160,7 +161,7 @@ static void service_woken(void *arg)
 	service_schedule(arg);
 }
 
-/* The wall clock may step: a pause of hours is looked at again every minute. */
+/* A machine may sleep: a pause of hours is looked at again every minute. */
 static void service_wake_at(struct job_service *service, int64_t wake_ms, int64_t now_ms)
 {
 	int64_t ms = wake_ms > now_ms ? wake_ms - now_ms : 0;
@@ -184,11 +185,16 @@ static void service_start_chosen(struct job_service *service, struct active_job 
 		attempt_create(service, job);
 }
 
+int64_t service_now_ms(const struct job_service *service)
+{
+	return service->clock_origin_ms + clock_monotonic_ms();
+}
+
 static void service_pass(void *arg)
 {
 	struct job_service *service = arg;
 	struct scheduler_entry *place;
-	int64_t now_ms = clock_now_ms();
+	int64_t now_ms = service_now_ms(service);
 	int left = STARTS_PER_PASS;
 
 	service->is_pass_deferred = false;
@@ -378,8 +384,8 @@ const char *job_status_message(struct job_service *service, const struct job_rec
 		return buffer;
 	}
 	if (active->place.is_queued)
-		return scheduler_explain(service->scheduler, &active->place, clock_now_ms(), buffer,
-		                         JOB_STATUS_MESSAGE_SIZE)
+		return scheduler_explain(service->scheduler, &active->place,
+		                         service_now_ms(service), buffer, JOB_STATUS_MESSAGE_SIZE)
 		               ? buffer
 		               : NULL;
 	if (!active->progress)

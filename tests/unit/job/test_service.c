@@ -2,6 +2,10 @@
 /* The jobs service from outside: submissions, order of starts, ends, cancels, watchers. */
 #include "job_fixture.h"
 
+#include "job/active.h"
+
+#include <poll.h>
+
 static void a_job_runs_to_its_end(void **state)
 {
 	struct job_fixture *f = *state;
@@ -351,6 +355,40 @@ static void durations_are_of_the_monotonic_clock(void **state)
 	assert_true(job.finished_ms - job.started_ms == 92000);
 }
 
+/* As long as was said, though the wall clock was set since the start of the service. */
+static void pause_is_kept(struct job_fixture *f, int64_t wall_step_ms)
+{
+	int64_t begin_ms, took_ms;
+	const char *id;
+
+	f->configuration->retry_delay_s = 1;
+	f->service->clock_origin_ms -= wall_step_ms;
+	id = add(f, json_pack("{s:i}", "attempts", 2));
+	turn(f);
+	run(f, id, 1);
+	end(f, id, 1, OUTCOME_EXITED, 1);
+	begin_ms = clock_monotonic_ms();
+	turn(f);
+	*f->told = '\0';
+	while (!*f->told && clock_monotonic_ms() - begin_ms < 5000) {
+		(void)poll(NULL, 0, 10);
+		turn(f);
+	}
+	took_ms = clock_monotonic_ms() - begin_ms;
+	assert_told(f, "start A.2/0");
+	assert_true(took_ms >= 900);
+}
+
+static void a_pause_is_kept_when_the_clock_is_set_forward(void **state)
+{
+	pause_is_kept(*state, 3600000);
+}
+
+static void a_pause_is_kept_when_the_clock_is_set_back(void **state)
+{
+	pause_is_kept(*state, -3600000);
+}
+
 static void failing_to_start_is_told_and_not_repeated(void **state)
 {
 	struct job_fixture *f = *state;
@@ -386,6 +424,8 @@ int main(void)
 	        T(watchers_are_told_after_the_commit),
 	        T(watchers_may_leave_while_they_are_told),
 	        T(durations_are_of_the_monotonic_clock),
+	        T(a_pause_is_kept_when_the_clock_is_set_forward),
+	        T(a_pause_is_kept_when_the_clock_is_set_back),
 	        T(failing_to_start_is_told_and_not_repeated),
 #undef T
 	};
