@@ -14,7 +14,7 @@
  */
 static void digits_of(const char *uuid, bool from_end, char ret[METRICS_SHORT_ID_SIZE])
 {
-	char all[64];
+	char all[64] = "";
 	size_t n = 0;
 
 	for (const char *c = uuid; *c && n < sizeof(all); c++)

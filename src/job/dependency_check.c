@@ -72,7 +72,7 @@ static void search_free_visit(struct id_entry *entry)
 /* "A, which waits for B, which waits for job_id"; the middle of a long one is left out. */
 static void search_describe(const struct visit *last, char *ret, size_t size)
 {
-	const struct visit *path[NAMED_MAX];
+	const struct visit *path[NAMED_MAX] = {0};
 	size_t n = 0, steps = 0, len = 0;
 
 	for (; last; last = last->from, steps++) {

@@ -122,9 +122,12 @@ static void set_share(const struct machine *machine, struct flavor *flavor, size
                       size_t whole)
 {
 	const struct configuration *c = machine->configuration;
-	int64_t cpu = c->cpu_millis * (int64_t)part / (int64_t)whole;
-	int64_t memory = c->memory_bytes / (int64_t)whole * (int64_t)part;
+	int64_t cpu, memory;
 
+	if (whole == 0)
+		BUG("flavor %s: a share of no device", flavor->name);
+	cpu = c->cpu_millis * (int64_t)part / (int64_t)whole;
+	memory = c->memory_bytes / (int64_t)whole * (int64_t)part;
 	if (part < whole) {
 		cpu -= cpu > 1000 ? cpu % 100 : 0;
 		memory -= memory > GIB ? memory % (256 * MIB) : 0;
