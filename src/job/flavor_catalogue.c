@@ -122,12 +122,10 @@ static void set_share(const struct machine *machine, struct flavor *flavor, size
                       size_t whole)
 {
 	const struct configuration *c = machine->configuration;
-	int64_t cpu, memory;
+	int64_t parts = whole > 0 ? (int64_t)whole : 1;
+	int64_t cpu = c->cpu_millis * (int64_t)part / parts;
+	int64_t memory = c->memory_bytes / parts * (int64_t)part;
 
-	if (whole == 0)
-		BUG("flavor %s: a share of no device", flavor->name);
-	cpu = c->cpu_millis * (int64_t)part / (int64_t)whole;
-	memory = c->memory_bytes / (int64_t)whole * (int64_t)part;
 	if (part < whole) {
 		cpu -= cpu > 1000 ? cpu % 100 : 0;
 		memory -= memory > GIB ? memory % (256 * MIB) : 0;
