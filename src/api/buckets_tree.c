@@ -4,6 +4,7 @@
 
 #include "api/handlers.h"
 #include "api/page_link.h"
+#include "api/query_number.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -152,17 +153,15 @@ static int tree_read_order(struct http_request *request, struct bucket_list_quer
 static int tree_read_query(struct http_request *request, struct bucket_list_query *ret,
                            struct error *err)
 {
-	const char *limit = http_query(request, "limit"), *end = "";
 	const char *recursive = http_query(request, "recursive");
+	int64_t limit = TREE_LIMIT;
 
-	ret->limit = TREE_LIMIT;
-	if (limit)
-		ret->limit = (int)strtol(limit, (char **)(uintptr_t)&end, 10);
-	if (*end || ret->limit < 1 || ret->limit > TREE_LIMIT_MAX)
+	if (!query_number(request, "limit", 1, TREE_LIMIT_MAX, &limit))
 		return fail(err, E_INVALID, "limit must be a number from 1 to %d", TREE_LIMIT_MAX);
 	if (recursive && strcmp(recursive, "true") != 0 && strcmp(recursive, "false") != 0 &&
 	    strcmp(recursive, "1") != 0 && strcmp(recursive, "0") != 0)
 		return fail(err, E_INVALID, "recursive must be true or false");
+	ret->limit = (int)limit;
 	ret->is_recursive = !recursive || *recursive == 't' || *recursive == '1';
 	return tree_read_order(request, ret, err);
 }

@@ -2,6 +2,7 @@
 /* A filter that cannot be understood is refused, never ignored: a script must not act on too much.
  */
 #include "api/jobs_filter.h"
+#include "api/query_number.h"
 
 #include "base/memory.h"
 
@@ -84,8 +85,7 @@ int jobs_filter_read_page(const struct http_request *request, struct jobs_filter
                           struct error *err)
 {
 	const char *cursor = http_query(request, "cursor");
-	const char *limit = http_query(request, "limit");
-	char *end;
+	int64_t limit = filter->query.limit;
 
 	if (cursor && cursor[0]) {
 		if (!id_is_valid(cursor))
@@ -95,13 +95,8 @@ int jobs_filter_read_page(const struct http_request *request, struct jobs_filter
 		memcpy(filter->before_id, cursor, ID_SIZE);
 		filter->query.before_id = filter->before_id;
 	}
-	if (limit) {
-		long n = strtol(limit, &end, 10);
-
-		if (end == limit || *end || n < 1 || n > PAGE_MAX)
-			return fail(err, E_INVALID, "limit: must be a number from 1 to %d",
-			            PAGE_MAX);
-		filter->query.limit = (int)n;
-	}
+	if (!query_number(request, "limit", 1, PAGE_MAX, &limit))
+		return fail(err, E_INVALID, "limit: must be a number from 1 to %d", PAGE_MAX);
+	filter->query.limit = (int)limit;
 	return 0;
 }

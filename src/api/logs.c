@@ -6,10 +6,10 @@
 #include "api/handlers.h"
 #include "api/jobs.h"
 #include "api/monitoring.h"
+#include "api/query_number.h"
 #include "base/memory.h"
 #include "job/log_stream.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,19 +48,11 @@ static void logs_done(void *arg)
 
 static int logs_read_tail(const struct http_request *request, int64_t *ret, struct error *err)
 {
-	const char *text = http_query(request, "tail");
-	char *end;
-	long long n;
-
 	*ret = -1;
-	if (!text)
-		return 0;
-	errno = 0;
-	n = strtoll(text, &end, 10);
-	if (end == text || *end || errno || n < 0)
+	if (!query_number(request, "tail", 0, INT64_MAX, ret))
 		return fail(err, E_INVALID,
-		            "tail: must be a number of lines, 0 or more, got \"%.64s\"", text);
-	*ret = n;
+		            "tail: must be a number of lines, 0 or more, got \"%.64s\"",
+		            http_query(request, "tail"));
 	return 0;
 }
 

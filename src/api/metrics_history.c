@@ -8,12 +8,12 @@
 #include "api/handlers.h"
 #include "api/jobs.h"
 #include "api/metrics_json.h"
+#include "api/query_number.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/spawner_link.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -37,19 +37,10 @@ struct metrics_history {
 static int history_read_number(const struct http_request *request, const char *name, int64_t *ret,
                                struct error *err)
 {
-	const char *text = http_query(request, name);
-	char *end;
-	long long n;
-
 	*ret = 0;
-	if (!text)
-		return 0;
-	errno = 0;
-	n = strtoll(text, &end, 10);
-	if (end == text || *end || errno || n < 1)
+	if (!query_number(request, name, 1, INT64_MAX, ret))
 		return fail(err, E_INVALID, "%s: must be a whole number, 1 or more, got \"%.64s\"",
-		            name, text);
-	*ret = n;
+		            name, http_query(request, name));
 	return 0;
 }
 

@@ -5,12 +5,12 @@
 #include "api/handlers.h"
 #include "api/job_extras.h"
 #include "api/jobs.h"
+#include "api/query_number.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "job/queue.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define QUEUE_DEFAULT 100
@@ -75,15 +75,9 @@ static void queue_add_row(void *arg, const struct queue_row *row)
 
 static int queue_read_limit(struct http_request *request, size_t *ret, struct error *err)
 {
-	const char *text = http_query(request, "limit");
-	size_t len = text ? strlen(text) : 0;
-	long limit = QUEUE_DEFAULT;
+	int64_t limit = QUEUE_DEFAULT;
 
-	if (text && len > 0 && len < 6 && strspn(text, "0123456789") == len)
-		limit = strtol(text, NULL, 10);
-	else if (text)
-		limit = 0;
-	if (limit < 1 || limit > QUEUE_ROWS_MAX)
+	if (!query_number(request, "limit", 1, QUEUE_ROWS_MAX, &limit))
 		return fail(err, E_INVALID, "limit must be a whole number from 1 to %d",
 		            QUEUE_ROWS_MAX);
 	*ret = (size_t)limit;
@@ -95,7 +89,7 @@ void queue_list(struct http_request *request, void *context)
 	struct api *api = context;
 	struct error err = ERROR_INIT;
 	json_t *rows;
-	size_t limit;
+	size_t limit = 0;
 
 	if (queue_read_limit(request, &limit, &err) < 0) {
 		answer_error(request, &err);

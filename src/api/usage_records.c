@@ -4,6 +4,7 @@
 #include "api/access.h"
 #include "api/handlers.h"
 #include "api/page_link.h"
+#include "api/query_number.h"
 #include "api/usage.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -71,15 +72,14 @@ static bool records_read_cursor(const char *text, struct usage_record *ret)
 static bool records_read_page(struct http_request *request, int *ret_limit,
                               struct usage_record *ret_after, bool *ret_has_after)
 {
-	const char *limit = http_query(request, "limit"), *cursor = http_query(request, "cursor");
-	char *end = NULL;
-	long value = limit ? strtol(limit, &end, 10) : LIMIT_DEFAULT;
+	const char *cursor = http_query(request, "cursor");
+	int64_t limit = LIMIT_DEFAULT;
 
-	if ((limit && (end == limit || *end)) || value < 1 || value > LIMIT_MAX) {
+	if (!query_number(request, "limit", 1, LIMIT_MAX, &limit)) {
 		answer_fail(request, E_INVALID, "limit must be a number from 1 to %d", LIMIT_MAX);
 		return false;
 	}
-	*ret_limit = (int)value;
+	*ret_limit = (int)limit;
 	*ret_has_after = cursor != NULL;
 	if (cursor && !records_read_cursor(cursor, ret_after)) {
 		answer_fail(request, E_INVALID, "cursor is not one of this server");

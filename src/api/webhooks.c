@@ -3,6 +3,7 @@
 #include "api/access.h"
 #include "api/answer.h"
 #include "api/handlers.h"
+#include "api/query_number.h"
 #include "api/webhook_json.h"
 #include "api/webhooks.h"
 #include "base/cleanup.h"
@@ -140,13 +141,11 @@ void webhooks_deliveries(struct http_request *request, void *context)
 	struct api *api = context;
 	autowebhook struct webhook webhook = {0};
 	struct delivery_list deliveries = {0};
-	const char *text = http_query(request, "limit");
-	char *end = NULL;
-	long limit = text ? strtol(text, &end, 10) : LOG_SHOWN;
+	int64_t limit = LOG_SHOWN;
 
 	if (!webhooks_load(api, request, &webhook))
 		return;
-	if ((text && (*end || end == text)) || limit < 1 || limit > LOG_SHOWN_MAX) {
+	if (!query_number(request, "limit", 1, LOG_SHOWN_MAX, &limit)) {
 		answer_fail(request, E_INVALID, "limit must be a number from 1 to %d",
 		            LOG_SHOWN_MAX);
 		return;
