@@ -131,10 +131,9 @@ void active_know_start(struct job_service *service, struct active_job *job,
 		return;
 	if (before_ms < 0)
 		before_ms = 0;
-	scheduler_change_begin(service->scheduler, &job->place);
 	job->place.limit_ms = before_ms + active_limit_ms(service, record);
 	job->place.expected_ms = expected_ms ? before_ms + expected_ms : 0;
-	scheduler_change_end(service->scheduler, &job->place);
+	scheduler_change(service->scheduler, &job->place);
 }
 
 static enum scheduler_hold active_hold(const struct active_job *job)
@@ -152,11 +151,9 @@ void active_update_hold(struct job_service *service, struct active_job *job)
 
 	if (hold == job->place.hold)
 		return;
-	if (job->place.is_queued)
-		scheduler_change_begin(service->scheduler, &job->place);
 	job->place.hold = hold;
 	if (job->place.is_queued) {
-		scheduler_change_end(service->scheduler, &job->place);
+		scheduler_change(service->scheduler, &job->place);
 		service_schedule(service);
 	}
 	array_hold_changed(service, job);

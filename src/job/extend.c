@@ -64,9 +64,8 @@ static int extend_check_time(const struct active_job *active, const struct job_r
 static void extend_tell(struct job_service *service, struct active_job *active,
                         struct job_record *job, int64_t more_s)
 {
-	scheduler_change_begin(service->scheduler, &active->place);
 	active->place.limit_ms += more_s * 1000;
-	scheduler_change_end(service->scheduler, &active->place);
+	scheduler_change(service->scheduler, &active->place);
 	service_schedule(service);
 	if (!active->is_live)
 		return;

@@ -117,12 +117,10 @@ static void queue_write(struct job_service *service, const struct job_record *jo
 	service_touch(service, job->id);
 	if (!active)
 		return;
-	if (active->place.is_queued)
-		scheduler_change_begin(service->scheduler, &active->place);
 	active->place.priority = job->priority;
 	active->place.rank = job->rank;
 	if (active->place.is_queued)
-		scheduler_change_end(service->scheduler, &active->place);
+		scheduler_change(service->scheduler, &active->place);
 	active->held = (enum scheduler_hold)job->hold;
 	active_update_hold(service, active);
 	service_schedule(service);

@@ -137,9 +137,8 @@ static void recovery_expect(struct job_service *service, const char *id)
 
 	if (!active || !jobs_find(service->db, id, &job))
 		return;
-	scheduler_change_begin(service->scheduler, &active->place);
 	active->place.expected_ms = run_history_expect(service->history, &job);
-	scheduler_change_end(service->scheduler, &active->place);
+	scheduler_change(service->scheduler, &active->place);
 }
 
 /* The settings were changed while it waited: it would block the queue for ever. */

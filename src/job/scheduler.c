@@ -175,11 +175,6 @@ void scheduler_dequeue(struct scheduler *scheduler, struct scheduler_entry *entr
 	place_free(place);
 }
 
-/* All that is needed to take it out of where it is has been noted when it came there. */
-void scheduler_change_begin(struct scheduler *scheduler, struct scheduler_entry *entry)
-{
-}
-
 static bool place_stays(const struct scheduler *scheduler, const struct scheduler_place *place)
 {
 	const struct scheduler_entry *entry = place->entry;
@@ -208,7 +203,7 @@ static void scheduler_change_queued(struct scheduler *scheduler, struct schedule
 		plan_forget(scheduler, place);
 }
 
-void scheduler_change_end(struct scheduler *scheduler, struct scheduler_entry *entry)
+void scheduler_change(struct scheduler *scheduler, struct scheduler_entry *entry)
 {
 	struct scheduler_place *place = entry->place;
 

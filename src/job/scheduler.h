@@ -95,10 +95,9 @@ int scheduler_check(const struct scheduler *scheduler, const struct flavor *flav
 
 void scheduler_enqueue(struct scheduler *scheduler, struct scheduler_entry *entry);
 void scheduler_dequeue(struct scheduler *scheduler, struct scheduler_entry *entry);
-/* The owner has changed priority, rank, hold, not_before_ms, limit_ms or expected_ms of a queued or holding entry: call
- * before and after. */
-void scheduler_change_begin(struct scheduler *scheduler, struct scheduler_entry *entry);
-void scheduler_change_end(struct scheduler *scheduler, struct scheduler_entry *entry);
+/* The owner has changed priority, rank, hold, not_before_ms, limit_ms or expected_ms of an entry that is queued or
+ * holds. */
+void scheduler_change(struct scheduler *scheduler, struct scheduler_entry *entry);
 
 /* The next that may start now: it leaves the queue and holds its resources, its devices and the smallest
  * free slot. NULL: nobody can. A `now_ms` before the last one counts as the last one. */

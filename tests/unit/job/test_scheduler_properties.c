@@ -131,7 +131,6 @@ static void change_waiting(struct world *w)
 
 	if (!job)
 		return;
-	scheduler_change_begin(w->scheduler, &job->entry);
 	switch (dice(w, 6)) {
 	case 0:
 		job->entry.priority = (int)dice(w, 3) - 1;
@@ -152,7 +151,7 @@ static void change_waiting(struct world *w)
 		job->entry.hold = HOLD_NONE;
 		break;
 	}
-	scheduler_change_end(w->scheduler, &job->entry);
+	scheduler_change(w->scheduler, &job->entry);
 }
 
 static void extend_running(struct world *w)
@@ -161,9 +160,8 @@ static void extend_running(struct world *w)
 
 	if (!job->entry.is_holding)
 		return;
-	scheduler_change_begin(w->scheduler, &job->entry);
 	job->entry.limit_ms += HOUR;
-	scheduler_change_end(w->scheduler, &job->entry);
+	scheduler_change(w->scheduler, &job->entry);
 	job->end_ms += dice(w, HOUR);
 }
 
@@ -198,9 +196,8 @@ static void calm_down(struct world *w)
 
 		if (!entry->is_queued)
 			continue;
-		scheduler_change_begin(w->scheduler, entry);
 		entry->hold = HOLD_NONE;
-		scheduler_change_end(w->scheduler, entry);
+		scheduler_change(w->scheduler, entry);
 	}
 }
 

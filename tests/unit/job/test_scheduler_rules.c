@@ -35,17 +35,15 @@ static const char *starts(struct world *w)
 
 static void change(struct world *w, struct job *job, int priority, int64_t rank)
 {
-	scheduler_change_begin(w->scheduler, &job->entry);
 	job->entry.priority = priority;
 	job->entry.rank = rank;
-	scheduler_change_end(w->scheduler, &job->entry);
+	scheduler_change(w->scheduler, &job->entry);
 }
 
 static void hold(struct world *w, struct job *job, enum scheduler_hold how)
 {
-	scheduler_change_begin(w->scheduler, &job->entry);
 	job->entry.hold = how;
-	scheduler_change_end(w->scheduler, &job->entry);
+	scheduler_change(w->scheduler, &job->entry);
 }
 
 static void note_order(void *arg, const struct scheduler_view *view)
@@ -129,10 +127,9 @@ static void promises_follow_what_happens(void **state)
 	           "Waiting for 24 vCPU and 64 GiB: 0 vCPU and 0 B are free, about 60 min");
 	/* It needs six of the eight; three of them may stay for two hours more. */
 	for (int i = 0; i < 3; i++) {
-		scheduler_change_begin(w->scheduler, &first[i].entry);
 		first[i].entry.limit_ms += 2 * HOUR;
 		first[i].entry.expected_ms = 0;
-		scheduler_change_end(w->scheduler, &first[i].entry);
+		scheduler_change(w->scheduler, &first[i].entry);
 	}
 	assert_starts(w, "");
 	assert_why(w, large, "Waiting for 24 vCPU and 64 GiB: 0 vCPU and 0 B are free, about 3 h");
@@ -251,10 +248,9 @@ static void holds_and_pauses_are_explained(void **state)
 
 	hold(w, a, HOLD_OWNER);
 	hold(w, b, HOLD_ADMIN);
-	scheduler_change_begin(w->scheduler, &c->entry);
 	c->entry.not_before_ms = w->now_ms + 40000;
 	c->entry.is_retry = true;
-	scheduler_change_end(w->scheduler, &c->entry);
+	scheduler_change(w->scheduler, &c->entry);
 	assert_starts(w, "");
 	assert_why(w, a, "Held by its owner");
 	assert_why(w, b, "Held by an administrator");
